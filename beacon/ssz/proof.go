@@ -1,0 +1,271 @@
+package ssz
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+)
+
+// Path is what remains of a generalized index: the steps from a node down, first step in the highest bit.
+type Path struct {
+	steps uint64
+	n     int
+}
+
+// NewPath turns a generalized index (at least 1) into steps from the root.
+func NewPath(gindex uint64) (Path, error) {
+	if gindex == 0 {
+		return Path{}, fmt.Errorf("%w: 0", ErrPath)
+	}
+	n := bits.Len64(gindex) - 1
+	return Path{steps: gindex, n: n}, nil
+}
+
+// Done tells that no step remains.
+func (p Path) Done() bool { return p.n == 0 }
+
+// Next gives the first step (0 left, 1 right) and the rest.
+func (p Path) Next() (right bool, rest Path) {
+	return p.steps>>(p.n-1)&1 == 1, Path{p.steps, p.n - 1}
+}
+
+// end finishes a proof at a chunk: no step may remain.
+func (p Path) end(proof *Proof, leaf [32]byte) error {
+	if !p.Done() {
+		return fmt.Errorf("%w: %d steps below a chunk", ErrPath, p.n)
+	}
+	proof.Leaf = leaf
+	return nil
+}
+
+// Proof is a single Merkle proof: the leaf at a generalized index and the siblings on the way, deepest first.
+type Proof struct {
+	Leaf   [32]byte
+	Branch [][32]byte
+}
+
+func (p *Proof) push(sibling [32]byte) { p.Branch = append(p.Branch, sibling) }
+
+// Prove makes the Merkle proof for one generalized index. On lists with cached roots it costs O(depth).
+func Prove(cx Context, n Node, gindex uint64) (Proof, error) {
+	var p Proof
+	path, err := NewPath(gindex)
+	if err == nil {
+		err = n.Prove(cx, path, &p)
+	}
+	if err != nil {
+		return Proof{}, fmt.Errorf("prove generalized index %d: %w", gindex, err)
+	}
+	slices.Reverse(p.Branch)
+	return p, nil
+}
+
+// Multiproof proves several generalized indices at once (merkle-proofs.md, "Merkle multiproofs").
+type Multiproof struct {
+	Indices []uint64
+	Leaves  [][32]byte
+	// Helpers are the nodes at HelperIndices(Indices), in that order.
+	Helpers [][32]byte
+}
+
+// ProveMulti makes a proof for several generalized indices, none of which lies below another.
+func ProveMulti(cx Context, n Node, gindices []uint64) (Multiproof, error) {
+	m := Multiproof{Indices: gindices}
+	for _, g := range gindices {
+		p, err := Prove(cx, n, g)
+		if err != nil {
+			return Multiproof{}, err
+		}
+		m.Leaves = append(m.Leaves, p.Leaf)
+	}
+	for _, g := range HelperIndices(gindices) {
+		p, err := Prove(cx, n, g)
+		if err != nil {
+			return Multiproof{}, err
+		}
+		m.Helpers = append(m.Helpers, p.Leaf)
+	}
+	return m, nil
+}
+
+// HelperIndices lists the nodes that a multiproof needs beside its leaves, in decreasing order (get_helper_indices).
+func HelperIndices(gindices []uint64) []uint64 {
+	paths, helpers := map[uint64]bool{}, map[uint64]bool{}
+	for _, leaf := range gindices {
+		for g := leaf; g > 1; g /= 2 {
+			paths[g] = true
+			helpers[g^1] = true
+		}
+	}
+	var out []uint64
+	for g := range helpers {
+		if !paths[g] {
+			out = append(out, g)
+		}
+	}
+	slices.Sort(out)
+	slices.Reverse(out)
+	return out
+}
+
+// VerifyMultiproof tells whether the proof leads to root (calculate_multi_merkle_root).
+func VerifyMultiproof(root [32]byte, m Multiproof) bool {
+	helpers := HelperIndices(m.Indices)
+	if len(m.Leaves) != len(m.Indices) || len(m.Helpers) != len(helpers) {
+		return false
+	}
+	nodes := map[uint64][32]byte{}
+	var keys []uint64
+	add := func(g uint64, node [32]byte) {
+		if _, known := nodes[g]; !known {
+			keys = append(keys, g)
+		}
+		nodes[g] = node
+	}
+	for i, g := range m.Indices {
+		add(g, m.Leaves[i])
+	}
+	for i, g := range helpers {
+		add(g, m.Helpers[i])
+	}
+	slices.SortFunc(keys, func(a, b uint64) int { return bits.Len64(b) - bits.Len64(a) })
+	for i := 0; i < len(keys); i++ {
+		g := keys[i]
+		node, sibling := nodes[g], [32]byte{}
+		_, parentKnown := nodes[g/2]
+		sibling, siblingKnown := nodes[g^1]
+		if g <= 1 || parentKnown || !siblingKnown {
+			continue
+		}
+		if g&1 == 1 {
+			node, sibling = sibling, node
+		}
+		add(g/2, HashPair(node, sibling))
+	}
+	have, known := nodes[1]
+	return known && have == root
+}
+
+// Tree gives the roots of aligned subtrees over the chunks of a list, vector or container. Chunks that are not there
+// count as zero.
+type Tree interface {
+	// Subtree is the root of the 2**level chunks from start on. Start is aligned to the level, counted from the
+	// beginning of the binary (sub)tree it lies in.
+	Subtree(start uint64, level int) [32]byte
+	// Len is the number of chunks.
+	Len() uint64
+}
+
+// Chunks is the Tree over chunks in memory.
+type Chunks [][32]byte
+
+// Len is the number of chunks.
+func (c Chunks) Len() uint64 { return uint64(len(c)) }
+
+// Subtree computes the root of the 2**level chunks from start on.
+func (c Chunks) Subtree(start uint64, level int) [32]byte {
+	if start >= uint64(len(c)) {
+		return ZeroHash(level)
+	}
+	end := uint64(len(c))
+	if level < 63 {
+		end = min(end, start+1<<level)
+	}
+	h := Hasher{chunks: slices.Clone(c[start:end])}
+	h.Merkleize(0, 1<<level)
+	return h.Pop()
+}
+
+// View is a value seen as a Merkle tree: chunks, an optional mix-in to the right of them, and what lies below a chunk.
+type View struct {
+	Tree
+	Limit       uint64    // chunks of a binary tree
+	Progressive bool      // or a progressive tree
+	MixIn       *[32]byte // length or active fields
+	Count       uint64    // elements that exist, when Element is set
+	// Element continues a proof inside element i. Without it the chunks are packed and nothing lies below.
+	Element func(i uint64, path Path, p *Proof) error
+}
+
+// progressiveFrom is the root of the progressive tree whose first binary subtree starts at a chunk.
+func (v View) progressiveFrom(start uint64, level int) [32]byte {
+	if start >= v.Len() {
+		return [32]byte{}
+	}
+	return HashPair(v.Subtree(start, level), v.progressiveFrom(start+1<<level, level+2))
+}
+
+func (v View) root() [32]byte {
+	if v.Progressive {
+		return v.progressiveFrom(0, 0)
+	}
+	return v.Subtree(0, Depth(v.Limit))
+}
+
+// Root is the root of the whole view.
+func (v View) Root() [32]byte {
+	if v.MixIn == nil {
+		return v.root()
+	}
+	return HashPair(v.root(), *v.MixIn)
+}
+
+// Prove walks path from the root of the view and appends the siblings it passes, top down.
+func (v View) Prove(path Path, p *Proof) error {
+	if path.Done() {
+		return path.end(p, v.Root())
+	}
+	if v.MixIn != nil {
+		right, rest := path.Next()
+		if right {
+			p.push(v.root())
+			return rest.end(p, *v.MixIn)
+		}
+		p.push(*v.MixIn)
+		path = rest
+	}
+	start, level := uint64(0), Depth(v.Limit)
+	if v.Progressive {
+		for level = 0; ; level += 2 {
+			if path.Done() {
+				return path.end(p, v.progressiveFrom(start, level))
+			}
+			if start >= v.Len() {
+				return path.end(p, [32]byte{})
+			}
+			right, rest := path.Next()
+			path = rest
+			if !right {
+				p.push(v.progressiveFrom(start+1<<level, level+2))
+				break
+			}
+			p.push(v.Subtree(start, level))
+			start += 1 << level
+		}
+	}
+	for ; level > 0; level-- {
+		if path.Done() {
+			return path.end(p, v.Subtree(start, level))
+		}
+		var right bool
+		right, path = path.Next()
+		half := uint64(1) << (level - 1)
+		if right {
+			p.push(v.Subtree(start, level-1))
+			start += half
+		} else {
+			p.push(v.Subtree(start+half, level-1))
+		}
+	}
+	if v.Element != nil && start < v.Count && !path.Done() {
+		return v.Element(start, path, p)
+	}
+	return path.end(p, v.Subtree(start, 0))
+}
+
+// LengthMixIn is the chunk that mix_in_length puts beside a list.
+func LengthMixIn(n uint64) *[32]byte {
+	var h Hasher
+	h.PushUint64(n)
+	return &h.chunks[0]
+}
