@@ -14,40 +14,37 @@ import (
 func FinalizedRootGindex(fork params.Fork) uint64 {
 	switch {
 	case fork >= params.Gloas:
-		return 735
+		return params.FinalizedRootGindexGloas
 	case fork >= params.Electra:
-		return 169
+		return params.FinalizedRootGindexElectra
 	}
-	return 105
+	return params.FinalizedRootGindex
 }
 
 // CurrentSyncCommitteeGindex is current_sync_committee in the state.
 func CurrentSyncCommitteeGindex(fork params.Fork) uint64 {
 	switch {
 	case fork >= params.Gloas:
-		return 2945
+		return params.CurrentSyncCommitteeGindexGloas
 	case fork >= params.Electra:
-		return 86
+		return params.CurrentSyncCommitteeGindexElectra
 	}
-	return 54
+	return params.CurrentSyncCommitteeGindex
 }
 
 // NextSyncCommitteeGindex is next_sync_committee in the state.
 func NextSyncCommitteeGindex(fork params.Fork) uint64 { return CurrentSyncCommitteeGindex(fork) + 1 }
-
-// ExecutionPayloadGindex is execution_payload in the block body (capella to fulu).
-const ExecutionPayloadGindex = 25
 
 // ExecutionBlockHashGindex is the hash of the payload that a block body commits to: of its own payload until Fulu, of the
 // parent's from Gloas on.
 func ExecutionBlockHashGindex(fork params.Fork) uint64 {
 	switch {
 	case fork >= params.Gloas:
-		return 2856
+		return params.ExecutionBlockHashGindexGloas
 	case fork >= params.Deneb:
-		return 812
+		return params.ExecutionBlockHashGindexDeneb
 	}
-	return 412
+	return params.ExecutionBlockHashGindex
 }
 
 func depth(gindex uint64) uint64 { return uint64(bits.Len64(gindex) - 1) }
@@ -70,5 +67,5 @@ func ExecutionBranchDepth(fork params.Fork) uint64 {
 	if fork >= params.Gloas {
 		return depth(ExecutionBlockHashGindex(fork))
 	}
-	return depth(ExecutionPayloadGindex)
+	return depth(params.ExecutionPayloadGindex)
 }
