@@ -27,9 +27,9 @@ func UnmarshalJSON(cx Context, src []byte, n Node) error {
 	}
 	if t, err := dec.Token(); err != io.EOF {
 		if err != nil {
-			return fmt.Errorf("decode JSON: %w: after the value: %w", ErrJSON, err)
+			return fmt.Errorf("decode JSON: %w", named(n, fmt.Errorf("%w: after the value: %w", ErrJSON, err)))
 		}
-		return fmt.Errorf("decode JSON: %w: %s after the value", ErrJSON, describe(t))
+		return fmt.Errorf("decode JSON: %w", named(n, fmt.Errorf("%w: %s after the value", ErrJSON, describe(t))))
 	}
 	return nil
 }
