@@ -59,11 +59,13 @@ func (l *Packed[E]) From(i int) []E {
 }
 
 // MutableFrom is From for writing: every element in the slice counts as changed.
-func (l *Packed[E]) MutableFrom(i int) []E {
-	first, k := l.From(i), l.perChunk()
-	chunks := (i%k + len(first) + k - 1) / k
-	page, c := l.t.Write(i/k, chunks)
-	return elements[E](page)[c*k+i%k:][:len(first)]
+func (l *Packed[E]) MutableFrom(i int) []E { return l.MutableRange(i, len(l.From(i))) }
+
+// MutableRange gives n elements from i on for writing, which lie in one page; each counts as changed.
+func (l *Packed[E]) MutableRange(i, n int) []E {
+	k := l.perChunk()
+	page, c := l.t.Write(i/k, (i%k+n+k-1)/k)
+	return elements[E](page)[c*k+i%k:][:n]
 }
 
 // Set writes element i.

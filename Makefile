@@ -1,0 +1,65 @@
+# Needs Go, gcc, make and the Go module proxy, nothing else. `make help` lists the targets.
+
+GO       ?= go
+FUZZTIME ?= 10s
+BENCH    ?= .
+BENCH_PKGS ?= ./...
+# Every package that starts goroutines or shares memory between them.
+CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
+RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
+
+.PHONY: help build test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the programs into bin/
+	$(GO) build -trimpath -o bin/ ./cmd/...
+
+test: test-packages test-vectors ## everything: all packages, then all packed reference vectors with their table
+
+test-packages:
+	$(GO) test -timeout 20m $$($(GO) list ./... | grep -v '/beacon/spectest$$')
+
+# In the package's own directory go test passes the output on, so that the table is seen.
+test-vectors:
+	$(GO) test -C beacon/spectest -count=1 -timeout 20m
+
+check: gates repocheck ## the quick gate of every commit: format, vet, staticcheck, repocheck, short tests
+	$(GO) test -short -timeout 10m ./...
+
+gates: fmt vet staticcheck
+
+fmt:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) tool staticcheck ./...
+
+repocheck: ## layers, package docs, file lengths, map of the specification's functions
+	$(GO) test -count=1 ./cmd/repocheck
+
+spec: ## run the vectors of any directory in the official layout: make spec VECTORS=dir
+	@if [ -z "$(VECTORS)" ]; then echo "usage: make spec VECTORS=dir"; exit 2; fi
+	CRESSET_VECTORS=$(abspath $(VECTORS)) $(GO) test -C beacon/spectest -count=1 -timeout 0 -run '^TestVectors$$'
+
+race: ## short tests of the packages with concurrency under the race detector
+	$(GO) test -race -short -timeout 20m $(RACE_PKGS)
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@mkdir -p bin
+	$(GO) test -list '^Fuzz' ./... > bin/fuzz-targets
+	@awk '/^Fuzz/ {name[++n] = $$1} /^ok/ {for (i = 1; i <= n; i++) print $$2, name[i]; n = 0}' bin/fuzz-targets | \
+	while read -r pkg target; do \
+		echo "== $$pkg $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+	done
+
+bench: ## benchmarks: make bench BENCH=regexp BENCH_PKGS=./beacon/ssz/...
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 0 $(BENCH_PKGS)
+
+clean: ## remove what was built
+	rm -rf bin

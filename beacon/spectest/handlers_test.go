@@ -1,0 +1,32 @@
+package spectest
+
+// plan names the function of every runner and handler, and what is known and not yet run. Whatever is in neither fails.
+func plan() Plan {
+	return Plan{
+		Handlers: map[string]Handler{
+			"bls/aggregate":                 runAggregate,
+			"bls/aggregate_verify":          runAggregateVerify,
+			"bls/batch_verify":              runBatchVerify,
+			"bls/deserialization_G1":        runDeserializationG1,
+			"bls/deserialization_G2":        runDeserializationG2,
+			"bls/eth_aggregate_pubkeys":     runEthAggregatePubkeys,
+			"bls/eth_fast_aggregate_verify": runEthFastAggregateVerify,
+			"bls/fast_aggregate_verify":     runFastAggregateVerify,
+			"bls/hash_to_G2":                runHashToG2,
+			"bls/sign":                      runSign,
+			"bls/verify":                    runVerify,
+
+			"networking/compute_columns_for_custody_group": runComputeColumnsForCustodyGroup,
+			"networking/get_custody_groups":                runGetCustodyGroups,
+
+			"ssz_static/*":  runSSZStatic,
+			"ssz_generic/*": runSSZGeneric,
+		},
+		NotRun: []string{
+			"fork_choice/*",
+			"fast_confirmation/*",
+			"sync/optimistic",
+			"networking/gossip_*",
+		},
+	}
+}
