@@ -1,6 +1,8 @@
 package types
 
 import (
+	"fmt"
+
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/ssz"
 )
@@ -47,7 +49,6 @@ type ExecutionPayload struct {
 // Define lists the fields of the container.
 func (x *ExecutionPayload) Define(d *ssz.Def) {
 	s := d.Spec
-	progressive := d.Fork >= params.Gloas
 	d.Progressive(d.Fork >= params.Gloas)
 	d.Field("parent_hash", ssz.Bytes(x.ParentHash[:]))
 	d.Field("fee_recipient", ssz.Bytes(x.FeeRecipient[:]))
@@ -63,11 +64,39 @@ func (x *ExecutionPayload) Define(d *ssz.Def) {
 	d.Field("base_fee_per_gas", ssz.WideUint(x.BaseFeePerGas[:]))
 	d.Field("block_hash", ssz.Bytes(x.BlockHash[:]))
 	d.Field("transactions", transactions(d, &x.Transactions))
-	d.Field("withdrawals", ssz.List(&x.Withdrawals, ssz.Cap(s.MaxWithdrawalsPerPayload, progressive))).Since(params.Capella)
+	d.Field("withdrawals", withdrawals(d, &x.Withdrawals)).Since(params.Capella)
 	d.Field("blob_gas_used", ssz.Uint(&x.BlobGasUsed)).Since(params.Deneb)
 	d.Field("excess_blob_gas", ssz.Uint(&x.ExcessBlobGas)).Since(params.Deneb)
 	d.Field("block_access_list", ssz.ByteList(&x.BlockAccessList, ssz.Cap(0, true))).Since(params.Gloas)
 	d.Field("slot_number", ssz.Uint(&x.SlotNumber)).Since(params.Gloas)
+}
+
+// withdrawals is Withdrawals (capella; modified gloas).
+func withdrawals(d *ssz.Def, p *[]Withdrawal) ssz.Node {
+	return ssz.List(p, ssz.Cap(d.Spec.MaxWithdrawalsPerPayload, d.Fork >= params.Gloas))
+}
+
+// Header is the payload with its lists replaced by their roots. It shares memory with the payload.
+// Spec: process_execution_payload (bellatrix; modified capella, deneb).
+func (x *ExecutionPayload) Header(cx ssz.Context) (ExecutionPayloadHeader, error) {
+	header := ExecutionPayloadHeader{
+		ParentHash: x.ParentHash, FeeRecipient: x.FeeRecipient, StateRoot: x.StateRoot, ReceiptsRoot: x.ReceiptsRoot,
+		LogsBloom: x.LogsBloom, PrevRandao: x.PrevRandao, BlockNumber: x.BlockNumber, GasLimit: x.GasLimit,
+		GasUsed: x.GasUsed, Timestamp: x.Timestamp, ExtraData: x.ExtraData, BaseFeePerGas: x.BaseFeePerGas,
+		BlockHash: x.BlockHash, BlobGasUsed: x.BlobGasUsed, ExcessBlobGas: x.ExcessBlobGas,
+	}
+	d := &ssz.Def{Context: cx}
+	var err error
+	if header.TransactionsRoot, err = ssz.HashTreeRoot(cx, transactions(d, &x.Transactions)); err != nil {
+		return header, fmt.Errorf("transactions: %w", err)
+	}
+	if cx.Fork < params.Capella {
+		return header, nil
+	}
+	if header.WithdrawalsRoot, err = ssz.HashTreeRoot(cx, withdrawals(d, &x.Withdrawals)); err != nil {
+		return header, fmt.Errorf("withdrawals: %w", err)
+	}
+	return header, nil
 }
 
 // ExecutionPayloadHeader is a payload with its lists replaced by their roots (bellatrix to fulu).

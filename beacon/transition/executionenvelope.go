@@ -1,0 +1,94 @@
+package transition
+
+import (
+	"slices"
+
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// VerifyExecutionPayloadEnvelope checks a revealed payload against the state after its block. It changes nothing; it
+// returns what is left to the execution client.
+// Spec: verify_execution_payload_envelope (gloas/fork-choice.md), verify_execution_payload_envelope_signature (gloas).
+func VerifyExecutionPayloadEnvelope(s *State, signed *types.SignedExecutionPayloadEnvelope, h Hooks) (*NewPayloadRequest, error) {
+	envelope := &signed.Message
+	key, err := envelopeKey(s, envelope.BuilderIndex)
+	if err != nil {
+		return nil, err
+	}
+	if err := signedByBuilder(s, key, envelope, signed.Signature, h); err != nil {
+		return nil, err
+	}
+	header := s.LatestBlockHeader
+	if header.StateRoot, err = s.HashTreeRoot(); err != nil {
+		return nil, err
+	}
+	if block := types.HashTreeRoot(&header); envelope.BeaconBlockRoot != block {
+		return nil, broken("envelope.beacon_block_root == hash_tree_root(header)", envelope.BeaconBlockRoot, block)
+	}
+	if envelope.ParentBeaconBlockRoot != header.ParentRoot {
+		return nil, broken("envelope.parent_beacon_block_root == state.latest_block_header.parent_root", envelope.ParentBeaconBlockRoot, header.ParentRoot)
+	}
+	if err := checkPromisedPayload(s, envelope); err != nil {
+		return nil, err
+	}
+	return &NewPayloadRequest{
+		ExecutionPayload:      &envelope.Payload,
+		VersionedHashes:       versionedHashes(s.LatestExecutionPayloadBid.BlobKZGCommitments),
+		ParentBeaconBlockRoot: envelope.ParentBeaconBlockRoot,
+		ExecutionRequests:     &envelope.ExecutionRequests,
+	}, nil
+}
+
+// envelopeKey is the key that signs a builder's envelope; the block's proposer signs its own.
+func envelopeKey(s *State, builder types.BuilderIndex) (types.BLSPubkey, error) {
+	if builder == params.BuilderIndexSelfBuild {
+		proposer := s.LatestBlockHeader.ProposerIndex
+		if err := s.checkValidator(proposer); err != nil {
+			return types.BLSPubkey{}, err
+		}
+		return s.Validators.Pubkey(proposer), nil
+	}
+	if err := s.checkBuilder(builder); err != nil {
+		return types.BLSPubkey{}, err
+	}
+	return s.Builders.At(int(builder)).Pubkey, nil
+}
+
+// checkPromisedPayload checks that an envelope brings what the bid promised and the state expects.
+func checkPromisedPayload(s *State, envelope *types.ExecutionPayloadEnvelope) error {
+	bid, payload := &s.LatestExecutionPayloadBid, &envelope.Payload
+	if envelope.BuilderIndex != bid.BuilderIndex {
+		return broken("envelope.builder_index == bid.builder_index", envelope.BuilderIndex, bid.BuilderIndex)
+	}
+	if payload.PrevRandao != bid.PrevRandao {
+		return broken("payload.prev_randao == bid.prev_randao", payload.PrevRandao, bid.PrevRandao)
+	}
+	if payload.GasLimit != bid.GasLimit {
+		return broken("payload.gas_limit == bid.gas_limit", payload.GasLimit, bid.GasLimit)
+	}
+	if payload.BlockHash != bid.BlockHash {
+		return broken("payload.block_hash == bid.block_hash", payload.BlockHash, bid.BlockHash)
+	}
+	root, err := ssz.HashTreeRoot(s.Cx, ssz.Container(&envelope.ExecutionRequests))
+	if err != nil {
+		return err
+	}
+	if root != bid.ExecutionRequestsRoot {
+		return broken("hash_tree_root(envelope.execution_requests) == bid.execution_requests_root", types.Root(root), bid.ExecutionRequestsRoot)
+	}
+	if payload.SlotNumber != uint64(s.Slot) {
+		return broken("payload.slot_number == state.slot", payload.SlotNumber, s.Slot)
+	}
+	if payload.ParentHash != s.LatestBlockHash {
+		return broken("payload.parent_hash == state.latest_block_hash", payload.ParentHash, s.LatestBlockHash)
+	}
+	if err := s.checkPayloadTime(payload); err != nil {
+		return err
+	}
+	if !slices.Equal(payload.Withdrawals, s.PayloadExpectedWithdrawals) {
+		return broken("payload.withdrawals == state.payload_expected_withdrawals", payload.Withdrawals, s.PayloadExpectedWithdrawals)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package transition
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"sync"
+
+	"github.com/cresset/cresset/beacon/bls"
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// Shuffling is the committees of one epoch. It is immutable but for the sums of keys, which lock themselves, and is shared
+// by all states with the same decision root.
+type Shuffling struct {
+	Epoch types.Epoch
+	// CommitteesPerSlot is get_committee_count_per_slot.
+	CommitteesPerSlot uint64
+	// Active is the number of active validators.
+	Active int
+
+	slots   uint64
+	indices []uint32 // active validators, shuffled
+	sums    []committeeSum
+}
+
+// committeeSum is the sum of a committee's keys, computed when first asked for.
+type committeeSum struct {
+	once sync.Once
+	key  *bls.PublicKey
+	err  error
+}
+
+// ComputeShuffling shuffles the active validators of an epoch. It takes over active.
+// Spec: compute_committee, get_committee_count_per_slot (phase0).
+func ComputeShuffling(spec *params.Spec, epoch types.Epoch, seed types.Bytes32, active []uint32) *Shuffling {
+	n := uint64(len(active))
+	perSlot := max(1, min(spec.MaxCommitteesPerSlot, n/spec.SlotsPerEpoch/spec.TargetCommitteeSize))
+	ShuffleList(active, seed, spec.ShuffleRoundCount)
+	return &Shuffling{
+		Epoch: epoch, CommitteesPerSlot: perSlot, Active: len(active), slots: spec.SlotsPerEpoch,
+		indices: active, sums: make([]committeeSum, perSlot*spec.SlotsPerEpoch),
+	}
+}
+
+// Committee is the members of a committee of a slot of the epoch; index is below CommitteesPerSlot.
+// Spec: get_beacon_committee, compute_committee (phase0).
+func (sh *Shuffling) Committee(slot types.Slot, index types.CommitteeIndex) []uint32 {
+	n, k, count := uint64(len(sh.indices)), sh.number(slot, index), uint64(len(sh.sums))
+	return sh.indices[n*k/count : n*(k+1)/count]
+}
+
+func (sh *Shuffling) number(slot types.Slot, index types.CommitteeIndex) uint64 {
+	return uint64(slot)%sh.slots*sh.CommitteesPerSlot + uint64(index)
+}
+
+// SlotCommittees is the members of all committees of a slot, one after the other.
+func (sh *Shuffling) SlotCommittees(slot types.Slot) []uint32 {
+	n, k, count := uint64(len(sh.indices)), sh.number(slot, 0), uint64(len(sh.sums))
+	return sh.indices[n*k/count : n*(k+sh.CommitteesPerSlot)/count]
+}
+
+// committeeKey is the sum of the keys of a committee.
+func (sh *Shuffling) committeeKey(s *State, slot types.Slot, index types.CommitteeIndex) (*bls.PublicKey, error) {
+	sum := &sh.sums[sh.number(slot, index)]
+	sum.once.Do(func() { sum.key, sum.err = s.sumKeys(sh.Committee(slot, index)) })
+	return sum.key, sum.err
+}
+
+// sumKeys adds up the keys of validators.
+func (s *State) sumKeys(members []uint32) (*bls.PublicKey, error) {
+	indices := make([]uint64, len(members))
+	for i, m := range members {
+		indices[i] = uint64(m)
+	}
+	return s.env.Keys.SumKeys(indices, s.keyAt)
+}
+
+// ShuffleList permutes list in place as compute_shuffled_index would place each element, a round for all at a time: a
+// round exchanges the two ends of pairs mirrored around a pivot, and one hash decides for 256 positions. Element k of the
+// result is element compute_shuffled_index(k) of the input, so rounds run backwards.
+// Spec: compute_shuffled_index, compute_shuffled_permutation (phase0).
+func ShuffleList(list []uint32, seed types.Bytes32, rounds uint64) {
+	n := uint64(len(list))
+	if n < 2 {
+		return
+	}
+	var input [37]byte
+	copy(input[:32], seed[:])
+	for round := int(rounds) - 1; round >= 0; round-- {
+		input[32] = byte(round)
+		head := sha256.Sum256(input[:33])
+		pivot := binary.LittleEndian.Uint64(head[:8]) % n
+		// Positions 0..pivot mirror around pivot/2, the rest around (pivot+n)/2; the higher position's bit decides.
+		mirror(list, 0, pivot, &input)
+		mirror(list, pivot+1, n-1, &input)
+	}
+}
+
+// mirror exchanges list[low+k] with list[high-k] where the round's bit for the higher one is set.
+func mirror(list []uint32, low, high uint64, input *[37]byte) {
+	if low >= high || high == ^uint64(0) {
+		return
+	}
+	i, j := low, high
+	block := j >> 8
+	binary.LittleEndian.PutUint32(input[33:], uint32(block))
+	source := sha256.Sum256(input[:])
+	for ; i < j; i, j = i+1, j-1 {
+		if j>>8 != block {
+			block = j >> 8
+			binary.LittleEndian.PutUint32(input[33:], uint32(block))
+			source = sha256.Sum256(input[:])
+		}
+		if source[j>>3&31]>>(j&7)&1 == 1 {
+			list[i], list[j] = list[j], list[i]
+		}
+	}
+}
+
+// ComputeShuffledIndex is where one index goes; index is below n. Spec: compute_shuffled_index (phase0).
+func ComputeShuffledIndex(index, n uint64, seed types.Bytes32, rounds uint64) uint64 {
+	var input [37]byte
+	copy(input[:32], seed[:])
+	for round := range rounds {
+		input[32] = byte(round)
+		head := sha256.Sum256(input[:33])
+		pivot := binary.LittleEndian.Uint64(head[:8]) % n
+		flip := (pivot + n - index) % n
+		position := max(index, flip)
+		binary.LittleEndian.PutUint32(input[33:], uint32(position>>8))
+		source := sha256.Sum256(input[:])
+		if source[position>>3&31]>>(position&7)&1 == 1 {
+			index = flip
+		}
+	}
+	return index
+}

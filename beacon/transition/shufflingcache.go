@@ -1,0 +1,139 @@
+package transition
+
+import (
+	"sync"
+
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// shufflingsKept bounds the cache: four epochs of four branches. A shuffling of 1 million validators has 4 MB.
+const shufflingsKept = 16
+
+// ShufflingCache holds shufflings by what decides them. It may be used by many goroutines.
+type ShufflingCache struct {
+	mu struct {
+		sync.Mutex
+		entries map[shufflingKey]*Shuffling
+		order   []shufflingKey // oldest first
+	}
+}
+
+// shufflingKey is the epoch and the root of the last block that can change its committees.
+type shufflingKey struct {
+	epoch    types.Epoch
+	decision types.Root
+}
+
+// NewShufflingCache makes an empty cache.
+func NewShufflingCache() *ShufflingCache {
+	c := &ShufflingCache{}
+	c.mu.entries = map[shufflingKey]*Shuffling{}
+	return c
+}
+
+func (c *ShufflingCache) get(key shufflingKey) *Shuffling {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.entries[key]
+}
+
+// put keeps a shuffling and returns the one to use: the first that was put for the key.
+func (c *ShufflingCache) put(key shufflingKey, sh *Shuffling) *Shuffling {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if first := c.mu.entries[key]; first != nil {
+		return first
+	}
+	if len(c.mu.order) == shufflingsKept {
+		delete(c.mu.entries, c.mu.order[0])
+		c.mu.order = c.mu.order[1:]
+	}
+	c.mu.entries[key] = sh
+	c.mu.order = append(c.mu.order, key)
+	return sh
+}
+
+// decisionKey is the key of an epoch's shuffling, if the state still has the root of the block that decides it.
+func (s *State) decisionKey(epoch types.Epoch) (shufflingKey, bool) {
+	lookahead := s.Spec().MinSeedLookahead
+	if epoch <= lookahead {
+		return shufflingKey{}, false
+	}
+	start, err := types.ComputeStartSlotAtEpoch(s.Spec(), epoch-lookahead)
+	if err != nil || start == 0 {
+		return shufflingKey{}, false
+	}
+	if start-1 == s.Slot {
+		// At the end of an epoch, after process_slot has recorded the root of the latest block.
+		return shufflingKey{epoch, types.HashTreeRoot(&s.LatestBlockHeader)}, s.LatestBlockHeader.StateRoot != types.Root{}
+	}
+	root, err := s.GetBlockRootAtSlot(start - 1)
+	return shufflingKey{epoch, root}, err == nil
+}
+
+// Shuffling is the committees of an epoch, at most MIN_SEED_LOOKAHEAD after the current one.
+func (s *State) Shuffling(epoch types.Epoch) (*Shuffling, error) {
+	if epoch > s.GetCurrentEpoch()+s.Spec().MinSeedLookahead {
+		return nil, broken("epoch <= current epoch + MIN_SEED_LOOKAHEAD", epoch, s.GetCurrentEpoch()+s.Spec().MinSeedLookahead)
+	}
+	return s.shuffling(epoch)
+}
+
+// shuffling is Shuffling, and at the end of an epoch reaches one epoch further: everything is decided then.
+func (s *State) shuffling(epoch types.Epoch) (*Shuffling, error) {
+	for _, sh := range s.shufflings {
+		if sh != nil && sh.Epoch == epoch {
+			return sh, nil
+		}
+	}
+	key, shared := s.decisionKey(epoch)
+	var sh *Shuffling
+	if shared {
+		sh = s.env.Shufflings.get(key)
+	}
+	if sh == nil {
+		active := s.GetActiveValidatorIndices(epoch)
+		if len(active) == 0 {
+			return nil, broken("some validator is active", 0, "at least 1")
+		}
+		sh = ComputeShuffling(s.Spec(), epoch, s.GetSeed(epoch, params.DomainBeaconAttester()), active)
+		if shared {
+			sh = s.env.Shufflings.put(key, sh)
+		}
+	}
+	oldest := 0
+	for i, have := range s.shufflings {
+		if have == nil {
+			oldest = i
+			break
+		}
+		if have.Epoch < s.shufflings[oldest].Epoch {
+			oldest = i
+		}
+	}
+	s.shufflings[oldest] = sh
+	return sh, nil
+}
+
+// GetBeaconCommittee is the members of a committee. Spec: get_beacon_committee (phase0).
+func (s *State) GetBeaconCommittee(slot types.Slot, index types.CommitteeIndex) ([]uint32, error) {
+	sh, err := s.Shuffling(types.ComputeEpochAtSlot(s.Spec(), slot))
+	if err != nil {
+		return nil, err
+	}
+	if uint64(index) >= sh.CommitteesPerSlot {
+		return nil, broken("committee index < get_committee_count_per_slot", index, sh.CommitteesPerSlot)
+	}
+	return sh.Committee(slot, index), nil
+}
+
+// GetCommitteeCountPerSlot is the number of committees in each slot of an epoch.
+// Spec: get_committee_count_per_slot (phase0).
+func (s *State) GetCommitteeCountPerSlot(epoch types.Epoch) (uint64, error) {
+	sh, err := s.Shuffling(epoch)
+	if err != nil {
+		return 0, err
+	}
+	return sh.CommitteesPerSlot, nil
+}
