@@ -50,7 +50,20 @@ const (
 
 // SignatureBatch collects signatures, to be verified together. It belongs to one goroutine.
 type SignatureBatch struct {
+	// Of says what the signatures collected from now on belong to, such as a block; it stands in front of their names in
+	// errors. It may be nil.
+	Of   any
 	sets []bls.Set
+}
+
+// signatureName names a signature in errors. Text is made only when it is asked for.
+type signatureName struct{ of, what any }
+
+func (n signatureName) String() string {
+	if n.of == nil {
+		return fmt.Sprint(n.what)
+	}
+	return fmt.Sprintf("%v: %v", n.of, n.what)
 }
 
 // Len is the number of signatures collected.
@@ -68,7 +81,7 @@ func (b *SignatureBatch) Verify() error {
 
 // add collects a signature of a signing root by a sum of keys.
 func (b *SignatureBatch) add(key *bls.PublicKey, root types.Root, signature types.BLSSignature, of any) {
-	b.sets = append(b.sets, bls.Set{Keys: []*bls.PublicKey{key}, Message: root, Signature: signature, Label: of})
+	b.sets = append(b.sets, bls.Set{Keys: []*bls.PublicKey{key}, Message: root, Signature: signature, Label: signatureName{b.Of, of}})
 }
 
 // signedByValidator collects the signature of a validator in the registry.

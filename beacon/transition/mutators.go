@@ -132,7 +132,7 @@ func QueueExcessActiveBalance(s *State, i types.ValidatorIndex) {
 		return
 	}
 	s.Balances.Set(int(i), least)
-	// The signature is a placeholder, and the genesis slot tells the entry from a deposit request.
+	// Nobody has signed this, and the genesis slot tells the entry from a deposit request.
 	s.PendingDeposits.Append(types.PendingDeposit{
 		Pubkey:                s.Validators.Pubkey(i),
 		WithdrawalCredentials: s.Validators.WithdrawalCredentials(i),

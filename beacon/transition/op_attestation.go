@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/prysmaticlabs/go-bitfield"
-
 	"github.com/cresset/cresset/beacon/bls"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
@@ -15,9 +13,9 @@ import (
 type attesters struct {
 	committee types.CommitteeIndex
 	members   []uint32
-	bits      bitfield.Bitlist // of the whole attestation
-	first     int              // bit of the first member
-	count     int              // members whose bit is set
+	bits      []byte // of the whole attestation
+	first     int    // bit of the first member
+	count     int    // members whose bit is set
 }
 
 // attested tells whether member k's bit is set.
@@ -150,7 +148,7 @@ func collectAttestation(s *State, sh *Shuffling, a *types.Attestation, parts []a
 	if err != nil {
 		return within("attestation", err)
 	}
-	h.Signatures.add(key, s.attestationRoot(&a.Data), a.Signature, "attestation")
+	h.Signatures.add(key, s.attestationRoot(&a.Data), a.Signature, fmt.Sprintf("attestation of slot %d", a.Data.Slot))
 	return nil
 }
 

@@ -15,6 +15,11 @@ func StateTransition(s *State, signed *types.SignedBeaconBlock, h Hooks) (*NewPa
 	if err := ProcessSlots(s, signed.Message.Slot); err != nil {
 		return nil, err
 	}
+	return ApplyBlock(s, signed, h)
+}
+
+// ApplyBlock is StateTransition on a state that is already at the block's slot.
+func ApplyBlock(s *State, signed *types.SignedBeaconBlock, h Hooks) (*NewPayloadRequest, error) {
 	if err := VerifyBlockSignature(s, signed, h); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,43 @@
+package types
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
+)
+
+// Where the slot stands in the encodings of every fork. A test derives both.
+const (
+	stateSlotAt = 40  // behind genesis_time and genesis_validators_root
+	blockSlotAt = 100 // behind the offset of the message and the signature
+)
+
+// DecodeBeaconState decodes a state whose fork follows from its slot and the spec's schedule.
+func DecodeBeaconState(spec *params.Spec, src []byte) (*BeaconState, error) {
+	if len(src) < stateSlotAt+8 {
+		return nil, fmt.Errorf("decode state: %w: %d bytes hold no slot", ssz.ErrSize, len(src))
+	}
+	slot := Slot(binary.LittleEndian.Uint64(src[stateSlotAt:]))
+	fork := spec.ForkAtSlot(slot)
+	state := NewBeaconState(spec, fork)
+	if err := state.UnmarshalSSZ(src); err != nil {
+		return nil, fmt.Errorf("state of slot %d (%v): %w", slot, fork, err)
+	}
+	return state, nil
+}
+
+// DecodeSignedBeaconBlock decodes a block whose fork follows from its slot and the spec's schedule.
+func DecodeSignedBeaconBlock(spec *params.Spec, src []byte) (*SignedBeaconBlock, ssz.Context, error) {
+	if len(src) < blockSlotAt+8 {
+		return nil, ssz.Context{}, fmt.Errorf("decode block: %w: %d bytes hold no slot", ssz.ErrSize, len(src))
+	}
+	slot := Slot(binary.LittleEndian.Uint64(src[blockSlotAt:]))
+	cx := ssz.Context{Spec: spec, Fork: spec.ForkAtSlot(slot)}
+	block := new(SignedBeaconBlock)
+	if err := ssz.Unmarshal(cx, src, ssz.Container(block)); err != nil {
+		return nil, cx, fmt.Errorf("block of slot %d (%v): %w", slot, cx.Fork, err)
+	}
+	return block, cx, nil
+}

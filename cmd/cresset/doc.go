@@ -1,0 +1,7 @@
+// Command cresset holds the operator's tools: it replays recorded chains and reads, hashes, proves and compares SSZ.
+//
+// Layer: 9.
+//
+// Exit codes: 0 done, 1 failed for a reason outside of the input (or, for "ssz diff", values differ), 2 wrong usage,
+// 3 wrong input.
+package main

@@ -1,0 +1,369 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/golang/snappy"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/cresset/cresset/beacon/transition"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// chains are the recorded chains, by archive and the number of their blocks.
+var chains = map[string]int{"deneb-to-fulu": 195, "fulu": 156}
+
+// unpackChain unpacks what a replay needs of a recorded chain.
+func unpackChain(t *testing.T, name string) string {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "..", "testdata", "chains", name+".tar.zst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	dir, root := t.TempDir(), ""
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return filepath.Join(dir, root)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		clean := strings.TrimPrefix(filepath.Clean(h.Name), "./")
+		top, rest, _ := strings.Cut(clean, "/")
+		kept := strings.HasPrefix(rest, "blocks/") || strings.HasPrefix(rest, "states/") ||
+			rest == "manifest.json" || rest == "config.yaml" || rest == "genesis.ssz_snappy"
+		if h.Typeflag != tar.TypeReg || !kept || !filepath.IsLocal(clean) {
+			continue
+		}
+		root = top
+		path := filepath.Join(dir, clean)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// manifest is what another client reported of a recorded chain.
+type manifest struct {
+	Head struct {
+		Root, StateRoot string
+		Slot            types.Slot
+	}
+	Blocks []struct {
+		Slot      types.Slot `json:"slot"`
+		BlockRoot string     `json:"block_root"`
+		StateRoot string     `json:"state_root"`
+	}
+	Epochs []struct {
+		AtSlot   types.Slot `json:"at_slot"`
+		Finality struct {
+			Previous  manifestCheckpoint `json:"previous_justified"`
+			Current   manifestCheckpoint `json:"current_justified"`
+			Finalized manifestCheckpoint `json:"finalized"`
+		} `json:"finality_checkpoints"`
+	}
+	Validators []struct {
+		Index, Balance, Status string
+		Validator              json.RawMessage
+	}
+	Statuses map[string]int `json:"validator_statuses"`
+}
+
+type manifestCheckpoint struct{ Epoch, Root string }
+
+func (m manifestCheckpoint) is(c types.Checkpoint) bool {
+	return m.Epoch == fmt.Sprint(uint64(c.Epoch)) && m.Root == c.Root.String()
+}
+
+func readManifest(t *testing.T, dir string) manifest {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		t.Fatal(err)
+	}
+	var head struct {
+		Head struct {
+			StateRoot string `json:"state_root"`
+		} `json:"head"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		t.Fatal(err)
+	}
+	m.Head.StateRoot = head.Head.StateRoot
+	return m
+}
+
+// TestRecordedChains replays every recorded chain with all signatures and holds each block, each epoch's checkpoints, each
+// recorded state and the validators at the end against what the other client reported.
+func TestRecordedChains(t *testing.T) {
+	for name, blocks := range chains {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := unpackChain(t, name)
+			m := readManifest(t, dir)
+			if len(m.Blocks) != blocks {
+				t.Fatalf("manifest has %d blocks, want %d", len(m.Blocks), blocks)
+			}
+			spec, err := loadSpec(filepath.Join(dir, "config.yaml"), nil, io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := readInput(filepath.Join(dir, "genesis.ssz_snappy"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			genesis, err := types.DecodeBeaconState(spec, data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := newReplay(genesis, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			epochs := 0
+			check := func(s *transition.State) {
+				for _, e := range m.Epochs {
+					if e.AtSlot != s.Slot {
+						continue
+					}
+					epochs++
+					if !e.Finality.Previous.is(s.PreviousJustifiedCheckpoint) || !e.Finality.Current.is(s.CurrentJustifiedCheckpoint) || !e.Finality.Finalized.is(s.FinalizedCheckpoint) {
+						t.Errorf("slot %d: checkpoints are %v, %v, %v, want %+v", s.Slot, s.PreviousJustifiedCheckpoint,
+							s.CurrentJustifiedCheckpoint, s.FinalizedCheckpoint, e.Finality)
+					}
+				}
+			}
+			r.beforeEpoch = check
+			files, err := blockFiles(filepath.Join(dir, "blocks"), ^types.Slot(0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(files) != blocks {
+				t.Fatalf("%d block files, want %d", len(files), blocks)
+			}
+			states := 0
+			for i, file := range files {
+				block, err := readBlock(spec, file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := r.apply(block); err != nil {
+					t.Fatalf("slot %d: %v", file.slot, err)
+				}
+				want := m.Blocks[i]
+				s, err := r.summary()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s.HeadRoot != want.BlockRoot || s.StateRoot != want.StateRoot || types.Slot(s.HeadSlot) != want.Slot {
+					t.Fatalf("block %d: %+v, want %+v", i, s, want)
+				}
+				states += checkRecordedState(t, dir, r)
+			}
+			if err := r.flush(); err != nil {
+				t.Fatal(err)
+			}
+			if r.state.Slot%types.Slot(spec.SlotsPerEpoch) != types.Slot(spec.SlotsPerEpoch)-1 {
+				check(r.state) // the last epoch has not ended
+			}
+			if epochs < len(m.Epochs)-1 || states < 10 {
+				t.Errorf("%d of %d epochs and %d states were compared", epochs, len(m.Epochs), states)
+			}
+			checkHead(t, r, m)
+		})
+	}
+}
+
+// checkRecordedState compares the state with the recorded one of its slot, if there is one.
+func checkRecordedState(t *testing.T, dir string, r *replay) int {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "states", fmt.Sprintf("%08d.ssz_snappy", r.state.Slot)))
+	if err != nil {
+		return 0
+	}
+	want, err := snappy.Decode(nil, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have, err := r.state.MarshalSSZ()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, want) {
+		t.Fatalf("state of slot %d differs from the recorded one", r.state.Slot)
+	}
+	return 1
+}
+
+// checkHead compares head and validators with the manifest.
+func checkHead(t *testing.T, r *replay, m manifest) {
+	t.Helper()
+	s, err := r.summary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.HeadRoot != m.Head.Root || s.StateRoot != m.Head.StateRoot || types.Slot(s.HeadSlot) != m.Head.Slot {
+		t.Errorf("head is %+v, want %+v", s, m.Head)
+	}
+	if n := r.state.Validators.Len(); n != len(m.Validators) {
+		t.Fatalf("%d validators, want %d", n, len(m.Validators))
+	}
+	statuses := map[string]int{}
+	for _, want := range m.Validators {
+		i, err := strconv.Atoi(want.Index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, balance := r.state.Validators.At(types.ValidatorIndex(i)), r.state.Balances.At(i)
+		status := string(v.StatusAt(r.state.GetCurrentEpoch(), balance))
+		statuses[status]++
+		if status != want.Status || fmt.Sprint(uint64(balance)) != want.Balance {
+			t.Errorf("validator %d is %s with %d Gwei, want %s with %s", i, status, balance, want.Status, want.Balance)
+		}
+		var expected struct {
+			Pubkey    string `json:"pubkey"`
+			Effective string `json:"effective_balance"`
+			Exit      string `json:"exit_epoch"`
+		}
+		if err := json.Unmarshal(want.Validator, &expected); err != nil {
+			t.Fatal(err)
+		}
+		if v.Pubkey.String() != expected.Pubkey || fmt.Sprint(uint64(v.EffectiveBalance)) != expected.Effective || fmt.Sprint(uint64(v.ExitEpoch)) != expected.Exit {
+			t.Errorf("validator %d is %+v, want %s", i, v, want.Validator)
+		}
+	}
+	if fmt.Sprint(statuses) != fmt.Sprint(m.Statuses) {
+		t.Errorf("statuses are %v, want %v", statuses, m.Statuses)
+	}
+}
+
+// command runs the program and gives its exit code and output.
+func command(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(context.Background(), args, strings.NewReader(""), &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+func TestReplayCommandEndsWithTheHeadAsJSON(t *testing.T) {
+	dir := unpackChain(t, "fulu")
+	code, out, errs := command(t, "replay", "--network-config", dir+"/config.yaml", "--genesis", dir+"/genesis.ssz_snappy",
+		"--blocks", dir+"/blocks", "--stop-at", "40", "--json")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	var s replaySummary
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &s); err != nil {
+		t.Fatalf("last line: %v", err)
+	}
+	m := readManifest(t, dir)
+	if want := m.Blocks[39]; s.HeadRoot != want.BlockRoot || s.StateRoot != want.StateRoot || s.HeadSlot != 40 {
+		t.Errorf("head is %+v, want %+v", s, want)
+	}
+	if len(lines) != 6 || !strings.HasPrefix(lines[4], "epoch 5: justified 4 0x") {
+		t.Errorf("lines are %q", lines)
+	}
+}
+
+func TestReplayNamesWhatIsWrong(t *testing.T) {
+	dir := unpackChain(t, "fulu")
+	args := func(more ...string) []string {
+		return append([]string{"replay", "--network-config", dir + "/config.yaml", "--genesis", dir + "/genesis.ssz_snappy", "--blocks", dir + "/blocks", "--stop-at", "12"}, more...)
+	}
+	rewrite := func(slot int, change func(*types.SignedBeaconBlock)) {
+		t.Helper()
+		spec, err := loadSpec(dir+"/config.yaml", nil, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := fmt.Sprintf("%s/blocks/%08d.ssz_snappy", dir, slot)
+		data, err := readInput(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, cx, err := types.DecodeSignedBeaconBlock(spec, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(block)
+		encoded, err := encode(cx, nodeOf(block), "ssz_snappy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, encoded, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	original := types.BLSSignature{}
+	rewrite(10, func(b *types.SignedBeaconBlock) { original = b.Signature; b.Signature = b.Message.Body.RandaoReveal })
+	if code, _, errs := command(t, args()...); code != 3 || !strings.Contains(errs, "slot 10: block") {
+		t.Errorf("wrong signature: exit code %d: %s", code, errs)
+	}
+	if code, _, errs := command(t, args("--verify", "none")...); code != 0 {
+		t.Errorf("wrong signature, not verified: exit code %d: %s", code, errs)
+	}
+	var wrong string
+	rewrite(10, func(b *types.SignedBeaconBlock) {
+		b.Signature = original
+		b.Message.StateRoot[0] ^= 1
+		wrong = b.Message.StateRoot.String()
+	})
+	code, _, errs := command(t, args("--verify", "none")...)
+	if code != 3 || !strings.Contains(errs, "slot 10") || !strings.Contains(errs, "block.state_root == hash_tree_root(state): have "+wrong) {
+		t.Errorf("wrong state root: exit code %d: %s", code, errs)
+	}
+	if err := os.WriteFile(dir+"/blocks/00000009.ssz_snappy", []byte{1, 2, 3}, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := command(t, args()...); code != 3 || !strings.Contains(errs, "slot 9") {
+		t.Errorf("no block: exit code %d: %s", code, errs)
+	}
+}
+
+func TestWrongUsageExitsWithTwo(t *testing.T) {
+	for _, args := range [][]string{
+		{"replay"},
+		{"replay", "--verify", "some", "--network-config", "x", "--genesis", "x", "--blocks", "x"},
+		{"replay", "--network-config", "/nonexistent", "--genesis", "x", "--blocks", "x"},
+		{"replay", "--stop-at", "-1"},
+		{"unknown"},
+		{"ssz", "root", "--type", "Nothing", "--fork", "fulu", "-"},
+		{"ssz", "root", "--type", "Checkpoint", "--fork", "atlantis", "-"},
+		{"ssz", "root", "--type", "Checkpoint", "--fork", "fulu", "--preset", "none", "-"},
+		{"ssz", "prove", "--type", "Checkpoint", "--fork", "fulu", "-"},
+	} {
+		if code, _, errs := command(t, args...); code != 2 || errs == "" {
+			t.Errorf("%q: exit code %d: %s", args, code, errs)
+		}
+	}
+}
