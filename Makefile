@@ -55,7 +55,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 	@awk '/^Fuzz/ {name[++n] = $$1} /^ok/ {for (i = 1; i <= n; i++) print $$2, name[i]; n = 0}' bin/fuzz-targets | \
 	while read -r pkg target; do \
 		echo "== $$pkg $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$pkg" || exit 1; \
 	done
 
 bench: ## benchmarks: make bench BENCH=regexp BENCH_PKGS=./beacon/ssz/...

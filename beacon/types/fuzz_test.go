@@ -1,0 +1,103 @@
+package types_test
+
+import (
+	"bytes"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// subject chooses container and fork by two bytes of fuzz input.
+func subject(spec *params.Spec, kind, fork byte) (string, ssz.Context) {
+	names := types.Names()
+	slices.Sort(names)
+	cx := ssz.Context{Spec: spec, Fork: params.Fork(fork) % (params.Gloas + 1)}
+	return names[int(kind)%len(names)], cx
+}
+
+// checkAllocation fails when f allocates more than 8 times the input and a mebibyte.
+func checkAllocation(t *testing.T, input int, f func()) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(8*input)+1<<20 {
+		t.Fatalf("%d bytes allocated for an input of %d", n, input)
+	}
+}
+
+// FuzzSSZ decodes any container of any fork: no panic, bounded memory, and what decodes encodes to the same bytes.
+func FuzzSSZ(f *testing.F) {
+	spec := params.Minimal()
+	names := types.Names()
+	slices.Sort(names)
+	for kind, name := range names {
+		for fork := range params.Gloas + 1 {
+			cx := ssz.Context{Spec: spec, Fork: fork}
+			if encoded, err := ssz.Marshal(cx, ssz.Container(types.New(name))); err == nil && len(encoded) < 1<<14 {
+				f.Add(byte(kind), byte(fork), encoded)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind, fork byte, src []byte) {
+		name, cx := subject(spec, kind, fork)
+		node := ssz.Container(types.New(name))
+		var err error
+		checkAllocation(t, len(src), func() { err = ssz.Unmarshal(cx, src, node) })
+		if err != nil {
+			return
+		}
+		again, err := ssz.Marshal(cx, node)
+		if err != nil {
+			t.Fatalf("%s of %v decodes and does not encode: %v", name, cx.Fork, err)
+		}
+		if !bytes.Equal(again, src) {
+			t.Fatalf("%s of %v: %x encodes to %x", name, cx.Fork, src, again)
+		}
+		if _, err := ssz.HashTreeRoot(cx, node); err != nil {
+			t.Fatalf("%s of %v decodes and has no root: %v", name, cx.Fork, err)
+		}
+	})
+}
+
+// FuzzJSON decodes any container from JSON: no panic, bounded memory, and what decodes goes to JSON and SSZ and back.
+func FuzzJSON(f *testing.F) {
+	spec := params.Minimal()
+	names := types.Names()
+	slices.Sort(names)
+	for kind, name := range names {
+		for fork := range params.Gloas + 1 {
+			cx := ssz.Context{Spec: spec, Fork: fork}
+			if text, err := ssz.MarshalJSON(cx, ssz.Container(types.New(name))); err == nil && len(text) < 1<<13 {
+				f.Add(byte(kind), byte(fork), text)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind, fork byte, src []byte) {
+		name, cx := subject(spec, kind, fork)
+		node := ssz.Container(types.New(name))
+		var err error
+		checkAllocation(t, len(src), func() { err = ssz.UnmarshalJSON(cx, src, node) })
+		if err != nil {
+			return
+		}
+		text, err := ssz.MarshalJSON(cx, node)
+		if err != nil {
+			t.Fatalf("%s of %v decodes and does not encode: %v", name, cx.Fork, err)
+		}
+		back := ssz.Container(types.New(name))
+		if err := ssz.UnmarshalJSON(cx, text, back); err != nil {
+			t.Fatalf("%s of %v: our own JSON: %v", name, cx.Fork, err)
+		}
+		a, errA := ssz.Marshal(cx, node)
+		b, errB := ssz.Marshal(cx, back)
+		if errA != nil || errB != nil || !bytes.Equal(a, b) {
+			t.Fatalf("%s of %v: %x (%v) comes back as %x (%v)", name, cx.Fork, a, errA, b, errB)
+		}
+	})
+}
