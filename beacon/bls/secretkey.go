@@ -8,7 +8,7 @@ import (
 	herumi "github.com/herumi/bls-eth-go-binary/bls"
 )
 
-// SecretKey is a scalar modulo the order of the group. It prints as a placeholder, never as its value.
+// SecretKey is a scalar modulo the order of the group. It prints as "hidden", never as its value.
 type SecretKey struct{ v herumi.SecretKey }
 
 // SecretKeyFromBytes reads 32 bytes, big-endian. Zero and values not below the group's order are errors.

@@ -19,6 +19,12 @@ func plan() Plan {
 			"networking/compute_columns_for_custody_group": runComputeColumnsForCustodyGroup,
 			"networking/get_custody_groups":                runGetCustodyGroups,
 
+			"light_client/data_collection":     runLightClientDataCollection,
+			"light_client/single_merkle_proof": runSingleMerkleProof,
+			"light_client/sync":                runLightClientSync,
+			"light_client/update_ranking":      runUpdateRanking,
+			"merkle_proof/single_merkle_proof": runSingleMerkleProof,
+
 			"epoch_processing/*":     runEpochProcessing,
 			"fork/fork":              runFork,
 			"genesis/initialization": runGenesisInitialization,

@@ -341,6 +341,10 @@ func (u *union) Prove(ssz.Context, ssz.Path, *ssz.Proof) error {
 	return errors.New("proofs into unions are not made")
 }
 
+func (u *union) Child(ssz.Context, string) (uint64, ssz.Node, error) {
+	return 0, nil, errors.New("paths into unions are not resolved")
+}
+
 func (u *union) AppendJSON(cx ssz.Context, dst []byte) ([]byte, error) {
 	return u.envelope().AppendJSON(cx, dst)
 }

@@ -68,6 +68,8 @@ func (u uintNode[T]) Root(_ Context, h *Hasher) { h.PushUint64(uint64(*u.p)) }
 
 func (u uintNode[T]) Prove(cx Context, path Path, p *Proof) error { return proveChunk(cx, u, path, p) }
 
+func (u uintNode[T]) Child(_ Context, step string) (uint64, Node, error) { return noChild(step) }
+
 func (u uintNode[T]) AppendJSON(_ Context, dst []byte) ([]byte, error) {
 	dst = append(dst, '"')
 	dst = strconv.AppendUint(dst, uint64(*u.p), 10)
@@ -128,6 +130,8 @@ func (b boolNode) Root(_ Context, h *Hasher) {
 
 func (b boolNode) Prove(cx Context, path Path, p *Proof) error { return proveChunk(cx, b, path, p) }
 
+func (b boolNode) Child(_ Context, step string) (uint64, Node, error) { return noChild(step) }
+
 func (b boolNode) AppendJSON(_ Context, dst []byte) ([]byte, error) {
 	return strconv.AppendBool(dst, *b.p), nil
 }
@@ -175,6 +179,8 @@ func (w wideNode) Decode(_ Context, src []byte) error { return copyExact(w.b, sr
 func (w wideNode) Root(_ Context, h *Hasher) { h.PushBytes(w.b) }
 
 func (w wideNode) Prove(cx Context, path Path, p *Proof) error { return proveChunk(cx, w, path, p) }
+
+func (w wideNode) Child(_ Context, step string) (uint64, Node, error) { return noChild(step) }
 
 func (w wideNode) AppendJSON(_ Context, dst []byte) ([]byte, error) {
 	be := slices.Clone(w.b)
@@ -224,7 +230,13 @@ func (n bytesNode) Root(_ Context, h *Hasher) {
 }
 
 func (n bytesNode) Prove(cx Context, path Path, p *Proof) error {
-	return View{Tree: chunksOf(n.b), Limit: uint64(len(n.b)+31) / 32}.Prove(path, p)
+	return n.view().Prove(path, p)
+}
+
+func (n bytesNode) view() View { return View{Tree: chunksOf(n.b), Limit: uint64(len(n.b)+31) / 32} }
+
+func (n bytesNode) Child(_ Context, step string) (uint64, Node, error) {
+	return n.view().child(step, 32, uint64(len(n.b)), nil)
 }
 
 func (n bytesNode) AppendJSON(_ Context, dst []byte) ([]byte, error) { return appendHex(dst, n.b), nil }

@@ -89,7 +89,15 @@ func (b bitvectorNode[T]) Root(_ Context, h *Hasher) {
 }
 
 func (b bitvectorNode[T]) Prove(_ Context, path Path, p *Proof) error {
-	return View{Tree: chunksOf(b.value()), Limit: (b.n + 255) / 256}.Prove(path, p)
+	return b.view().Prove(path, p)
+}
+
+func (b bitvectorNode[T]) view() View {
+	return View{Tree: chunksOf(b.value()), Limit: (b.n + 255) / 256}
+}
+
+func (b bitvectorNode[T]) Child(_ Context, step string) (uint64, Node, error) {
+	return b.view().child(step, 256, b.n, nil)
 }
 
 func (b bitvectorNode[T]) AppendJSON(_ Context, dst []byte) ([]byte, error) {
@@ -179,8 +187,16 @@ func (b bitlistNode) Prove(_ Context, path Path, p *Proof) error {
 	if err := b.check(b.value()); err != nil {
 		return err
 	}
+	return b.view().Prove(path, p)
+}
+
+func (b bitlistNode) view() View {
 	packed, n := b.content()
-	return View{Tree: chunksOf(packed), Limit: b.chunkLimit(), Progressive: b.shape.Progressive, MixIn: LengthMixIn(n)}.Prove(path, p)
+	return View{Tree: chunksOf(packed), Limit: b.chunkLimit(), Progressive: b.shape.Progressive, MixIn: LengthMixIn(n)}
+}
+
+func (b bitlistNode) Child(_ Context, step string) (uint64, Node, error) {
+	return b.view().child(step, 256, b.shape.bound(), nil)
 }
 
 func (b bitlistNode) AppendJSON(_ Context, dst []byte) ([]byte, error) {

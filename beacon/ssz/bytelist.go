@@ -38,9 +38,17 @@ func (n byteListNode[T]) Root(_ Context, h *Hasher) {
 }
 
 func (n byteListNode[T]) Prove(_ Context, path Path, p *Proof) error {
+	return n.view().Prove(path, p)
+}
+
+func (n byteListNode[T]) view() View {
 	view := View{Tree: chunksOf(*n.p), Limit: n.chunkLimit(), Progressive: n.shape.Progressive}
 	view.MixIn = LengthMixIn(uint64(len(*n.p)))
-	return view.Prove(path, p)
+	return view
+}
+
+func (n byteListNode[T]) Child(_ Context, step string) (uint64, Node, error) {
+	return n.view().child(step, 32, n.shape.bound(), nil)
 }
 
 func (n byteListNode[T]) AppendJSON(_ Context, dst []byte) ([]byte, error) {

@@ -307,6 +307,28 @@ func (c containerNode) Prove(cx Context, path Path, p *Proof) error {
 	return view.Prove(path, p)
 }
 
+func (c containerNode) Child(cx Context, step string) (uint64, Node, error) {
+	d := define(cx, c.o)
+	defer d.release()
+	position, found, child := uint64(0), uint64(0), Node(nil)
+	_ = d.present(func(f *Field) error {
+		position += uint64(f.gaps)
+		if f.Name == step {
+			found, child = position, f.Node
+		}
+		position++
+		return nil
+	})
+	if child == nil {
+		return noChild(step)
+	}
+	view := View{Limit: position, Progressive: d.progressive}
+	if d.progressive {
+		view.MixIn = new([32]byte)
+	}
+	return view.gindex(found), child, nil
+}
+
 func (c containerNode) AppendJSON(cx Context, dst []byte) ([]byte, error) {
 	d := define(cx, c.o)
 	defer d.release()

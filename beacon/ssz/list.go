@@ -255,6 +255,25 @@ func (s seqNode[T]) Prove(cx Context, path Path, p *Proof) error {
 	return view.Prove(path, p)
 }
 
+func (s seqNode[T]) Child(cx Context, step string) (uint64, Node, error) {
+	size, _, packed := s.element(cx)
+	view, bound := View{Limit: s.shape.Limit, Progressive: s.shape.Progressive, MixIn: new([32]byte)}, s.shape.bound()
+	if s.vector > 0 {
+		view, bound = View{Limit: s.vector}, s.vector
+	}
+	if packed {
+		perChunk := uint64(32 / size)
+		view.Limit = view.Limit/perChunk + (view.Limit%perChunk+perChunk-1)/perChunk
+		return view.child(step, perChunk, bound, nil)
+	}
+	return view.child(step, 1, bound, func(i uint64) Node {
+		if i < uint64(len(*s.p)) {
+			return s.elem(&(*s.p)[i])
+		}
+		return s.elem(new(T))
+	})
+}
+
 func (s seqNode[T]) AppendJSON(cx Context, dst []byte) ([]byte, error) {
 	values := s.values()
 	if err := s.check(uint64(len(values))); err != nil {

@@ -2,6 +2,7 @@ package ssz
 
 import (
 	"encoding/json"
+	"math"
 
 	"github.com/cresset/cresset/beacon/params"
 )
@@ -38,6 +39,9 @@ type Merkle interface {
 	Root(cx Context, h *Hasher)
 	// Prove appends to p the sibling of every step of path, top down, and sets the leaf the path ends at.
 	Prove(cx Context, path Path, p *Proof) error
+	// Child gives the generalized index, relative to this value, of the chunk that a field's name, an element's number or
+	// "__len__" leads to, and the node there, nil where nothing lies below the chunk.
+	Child(cx Context, step string) (gindex uint64, child Node, err error)
 }
 
 // Text is the JSON mapping of a value (simple-serialize.md, "JSON mapping").
@@ -67,6 +71,14 @@ type Shape struct {
 
 // Cap is a list of at most limit elements, or a progressive list.
 func Cap(limit uint64, progressive bool) Shape { return Shape{Limit: limit, Progressive: progressive} }
+
+// bound is the first element number that the type has no place for.
+func (s Shape) bound() uint64 {
+	if s.Progressive {
+		return math.MaxUint64
+	}
+	return s.Limit
+}
 
 func (s Shape) check(n uint64) error {
 	if !s.Progressive && n > s.Limit {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strconv"
 )
 
 // Path is what remains of a generalized index: the steps from a node down, first step in the highest bit.
@@ -261,6 +262,79 @@ func (v View) Prove(path Path, p *Proof) error {
 		return v.Element(start, path, p)
 	}
 	return path.end(p, v.Subtree(start, 0))
+}
+
+// gindex is the generalized index of a chunk.
+func (v View) gindex(chunk uint64) uint64 {
+	g := uint64(1)
+	if v.MixIn != nil {
+		g = 2
+	}
+	depth := Depth(v.Limit)
+	if v.Progressive {
+		for depth = 0; chunk >= 1<<depth; depth += 2 {
+			chunk -= 1 << depth
+			g = 2*g + 1
+		}
+		g *= 2
+	}
+	return g<<depth | chunk
+}
+
+// child resolves an element's number, of elements that share a chunk perChunk at a time and lie below bound, or __len__.
+func (v View) child(step string, perChunk, bound uint64, element func(uint64) Node) (uint64, Node, error) {
+	if step == "__len__" && v.MixIn != nil {
+		return 3, nil, nil
+	}
+	i, err := strconv.ParseUint(step, 10, 64)
+	if err != nil || i >= bound {
+		return noChild(step)
+	}
+	if element == nil {
+		return v.gindex(i / perChunk), nil, nil
+	}
+	return v.gindex(i / perChunk), element(i), nil
+}
+
+func noChild(step string) (uint64, Node, error) {
+	return 0, nil, fmt.Errorf("%w: %q", ErrPath, clip(step))
+}
+
+// GeneralizedIndex resolves a path of field names, element numbers and "__len__" (get_generalized_index).
+func GeneralizedIndex(cx Context, n Node, path ...string) (uint64, error) {
+	g := uint64(1)
+	for k, step := range path {
+		if n == nil {
+			return 0, fmt.Errorf("%w: %q lies below a chunk", ErrPath, clip(step))
+		}
+		below, child, err := n.Child(cx, step)
+		if err != nil {
+			return 0, fmt.Errorf("step %d: %w", k+1, err)
+		}
+		depth := bits.Len64(below) - 1
+		if bits.Len64(g)+depth > 64 {
+			return 0, fmt.Errorf("%w: %q lies deeper than 64 bits tell", ErrPath, clip(step))
+		}
+		g, n = g<<depth|(below^1<<depth), child
+	}
+	return g, nil
+}
+
+// VerifyProof tells whether a proof leads from its leaf at a generalized index to root (verify_merkle_proof).
+func VerifyProof(root [32]byte, gindex uint64, p Proof) bool {
+	if gindex == 0 || len(p.Branch) != bits.Len64(gindex)-1 {
+		return false
+	}
+	node := p.Leaf
+	for _, sibling := range p.Branch {
+		if gindex&1 == 1 {
+			node = HashPair(sibling, node)
+		} else {
+			node = HashPair(node, sibling)
+		}
+		gindex /= 2
+	}
+	return node == root
 }
 
 // LengthMixIn is the chunk that mix_in_length puts beside a list.

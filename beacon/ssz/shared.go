@@ -65,6 +65,10 @@ func (s sharedNode[T]) Prove(cx Context, path Path, p *Proof) error {
 	return s.node().Prove(cx, path, p)
 }
 
+func (s sharedNode[T]) Child(cx Context, step string) (uint64, Node, error) {
+	return s.node().Child(cx, step)
+}
+
 func (s sharedNode[T]) AppendJSON(cx Context, dst []byte) ([]byte, error) {
 	return s.node().AppendJSON(cx, dst)
 }

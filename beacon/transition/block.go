@@ -55,9 +55,6 @@ func ProcessBlock(s *State, block *types.BeaconBlock, h Hooks) (*NewPayloadReque
 			return nil, within("sync aggregate", err)
 		}
 	}
-	if payload != nil {
-		payload.ParentBeaconBlockRoot = block.ParentRoot
-	}
 	return payload, nil
 }
 

@@ -40,16 +40,17 @@ func remove(sums *[flagCount]types.Gwei, flags uint8, balance types.Gwei) {
 	}
 }
 
-// noteFlags counts flags that an attestation gives to a validator that was active in its epoch.
-func (s *State) noteFlags(i types.ValidatorIndex, current bool, before, after uint8) {
-	if !s.participation.known || s.Validators.Slashed(i) {
+// noteFlags counts flags that an attestation gives to validators, active in its epoch and not slashed, of the given effective
+// balance in all.
+func (s *State) noteFlags(current bool, added uint8, balance types.Gwei) {
+	if !s.participation.known {
 		return
 	}
 	sums := &s.participation.previous
 	if current {
 		sums = &s.participation.current
 	}
-	add(sums, after&^before, s.Validators.EffectiveBalance(i))
+	add(sums, added, balance)
 }
 
 // noteSlashed takes out a validator that is about to be marked as slashed.

@@ -54,7 +54,7 @@ func ProcessExecutionPayloadBid(s *State, signed *types.SignedExecutionPayloadBi
 }
 
 // checkBidder checks that the builder of a bid may make it and can pay, and collects its signature.
-// Spec: process_execution_payload_bid, verify_execution_payload_bid_signature (gloas).
+// Spec: process_execution_payload_bid (gloas).
 func checkBidder(s *State, signed *types.SignedExecutionPayloadBid, h Hooks) error {
 	bid := &signed.Message
 	if bid.BuilderIndex == params.BuilderIndexSelfBuild {
@@ -83,7 +83,17 @@ func checkBidder(s *State, signed *types.SignedExecutionPayloadBid, h Hooks) err
 	if !covered {
 		return broken("can_builder_cover_bid(state, builder_index, amount)", bid.Value, fmt.Sprintf("what builder %d can spare of %d", bid.BuilderIndex, builder.Balance))
 	}
-	return signedByBuilder(s, builder.Pubkey, bid, signed.Signature, h)
+	return VerifyExecutionPayloadBidSignature(s, signed, h)
+}
+
+// VerifyExecutionPayloadBidSignature collects the signature of a bid of a builder.
+// Spec: verify_execution_payload_bid_signature (gloas).
+func VerifyExecutionPayloadBidSignature(s *State, signed *types.SignedExecutionPayloadBid, h Hooks) error {
+	if err := s.checkBuilder(signed.Message.BuilderIndex); err != nil {
+		return err
+	}
+	key := s.Builders.At(int(signed.Message.BuilderIndex)).Pubkey
+	return signedByBuilder(s, key, &signed.Message, signed.Signature, h)
 }
 
 // signedByBuilder collects a signature in the domain of builders.

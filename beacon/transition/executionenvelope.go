@@ -10,20 +10,18 @@ import (
 
 // VerifyExecutionPayloadEnvelope checks a revealed payload against the state after its block. It changes nothing; it
 // returns what is left to the execution client.
-// Spec: verify_execution_payload_envelope (gloas/fork-choice.md), verify_execution_payload_envelope_signature (gloas).
+// Spec: verify_execution_payload_envelope (gloas/fork-choice.md).
 func VerifyExecutionPayloadEnvelope(s *State, signed *types.SignedExecutionPayloadEnvelope, h Hooks) (*NewPayloadRequest, error) {
 	envelope := &signed.Message
-	key, err := envelopeKey(s, envelope.BuilderIndex)
+	if err := VerifyExecutionPayloadEnvelopeSignature(s, signed, h); err != nil {
+		return nil, err
+	}
+	root, err := s.HashTreeRoot()
 	if err != nil {
 		return nil, err
 	}
-	if err := signedByBuilder(s, key, envelope, signed.Signature, h); err != nil {
-		return nil, err
-	}
 	header := s.LatestBlockHeader
-	if header.StateRoot, err = s.HashTreeRoot(); err != nil {
-		return nil, err
-	}
+	header.StateRoot = root
 	if block := types.HashTreeRoot(&header); envelope.BeaconBlockRoot != block {
 		return nil, broken("envelope.beacon_block_root == hash_tree_root(header)", envelope.BeaconBlockRoot, block)
 	}
@@ -41,19 +39,23 @@ func VerifyExecutionPayloadEnvelope(s *State, signed *types.SignedExecutionPaylo
 	}, nil
 }
 
-// envelopeKey is the key that signs a builder's envelope; the block's proposer signs its own.
-func envelopeKey(s *State, builder types.BuilderIndex) (types.BLSPubkey, error) {
-	if builder == params.BuilderIndexSelfBuild {
+// VerifyExecutionPayloadEnvelopeSignature collects the signature of an envelope: that of its builder, or of the block's
+// proposer if it is its own. Spec: verify_execution_payload_envelope_signature (gloas).
+func VerifyExecutionPayloadEnvelopeSignature(s *State, signed *types.SignedExecutionPayloadEnvelope, h Hooks) error {
+	var key types.BLSPubkey
+	if builder := signed.Message.BuilderIndex; builder == params.BuilderIndexSelfBuild {
 		proposer := s.LatestBlockHeader.ProposerIndex
 		if err := s.checkValidator(proposer); err != nil {
-			return types.BLSPubkey{}, err
+			return err
 		}
-		return s.Validators.Pubkey(proposer), nil
+		key = s.Validators.Pubkey(proposer)
+	} else {
+		if err := s.checkBuilder(builder); err != nil {
+			return err
+		}
+		key = s.Builders.At(int(builder)).Pubkey
 	}
-	if err := s.checkBuilder(builder); err != nil {
-		return types.BLSPubkey{}, err
-	}
-	return s.Builders.At(int(builder)).Pubkey, nil
+	return signedByBuilder(s, key, &signed.Message, signed.Signature, h)
 }
 
 // checkPromisedPayload checks that an envelope brings what the bid promised and the state expects.

@@ -56,6 +56,7 @@ func SlashValidator(s *State, i types.ValidatorIndex) (types.Gwei, error) {
 	v := s.Validators.At(i)
 	s.noteSlashed(i)
 	s.Validators.SetSlashed(i)
+	s.increments = nil
 	s.Validators.SetWithdrawableEpoch(i, max(v.WithdrawableEpoch, epoch+types.Epoch(spec.EpochsPerSlashingsVector)))
 
 	at := int(uint64(epoch) % spec.EpochsPerSlashingsVector)

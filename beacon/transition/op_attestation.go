@@ -291,17 +291,8 @@ func updateParticipation(s *State, data *types.AttestationData, parts []attester
 	if current {
 		participation, payment = &s.CurrentEpochParticipation, payment+spec.SlotsPerEpoch
 	}
-	var weights [8]uint64 // of a set of flags
-	for set := range weights {
-		for i, weight := range params.ParticipationFlagWeights() {
-			weights[set] += uint64(set) >> i & 1 * weight
-		}
-	}
-	// Base rewards are increments times one factor, which is applied to the sum.
-	var balance types.Gwei // of all that got a new flag
-	var numerator uint64   // their increments, times the weights of their new flags
-	var last types.Gwei
-	var increments uint64
+	table := s.incrementTable()
+	var added addedFlags
 	for i := range parts {
 		part := &parts[i]
 		for k, m := range part.members {
@@ -309,26 +300,25 @@ func updateParticipation(s *State, data *types.AttestationData, parts []attester
 				continue
 			}
 			before := participation.At(int(m))
-			added := flags &^ before
-			if added == 0 {
+			bits := flags &^ before
+			if bits == 0 {
 				continue
 			}
-			participation.Set(int(m), before|added)
-			s.noteFlags(types.ValidatorIndex(m), current, before, before|added)
-			// Most balances are equal, and a division takes as long as the rest of the loop.
-			if b := s.Validators.EffectiveBalance(types.ValidatorIndex(m)); b != last {
-				last, increments = b, uint64(b/spec.EffectiveBalanceIncrement)
+			participation.Set(int(m), before|bits)
+			if n := table[m]; n != lookUp {
+				added.increments[bits] += uint64(n)
+			} else {
+				added.lookUp(s, types.ValidatorIndex(m), bits, current)
 			}
-			numerator += increments * weights[added&7]
-			balance += last
 		}
 	}
+	added.sum(s, current)
 	if s.Since(params.Gloas) {
-		if err := countBuilderPaymentWeight(s, data, int(payment), balance); err != nil {
+		if err := countBuilderPaymentWeight(s, data, int(payment), added.balance); err != nil {
 			return err
 		}
 	}
-	total, err := s.GetBaseRewardPerIncrement().Mul(numerator)
+	total, err := s.GetBaseRewardPerIncrement().Mul(added.numerator)
 	if err != nil {
 		return within("proposer_reward_numerator", err)
 	}

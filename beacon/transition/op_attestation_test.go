@@ -249,3 +249,50 @@ func FuzzAttestationOfAnyBitsDoesNotPanic(f *testing.F) {
 		}
 	})
 }
+
+func TestRunningTotalsAreThoseOfAScanWithSlashedAttestersAndOddBalances(t *testing.T) {
+	s := testState(t, params.Gloas, 256)
+	slots := s.Spec().SlotsPerEpoch
+	payment := int(slots + uint64(s.Slot-1)%slots)
+	s.BuilderPendingPayments.Mutable(payment).Withdrawal.Amount = 1
+	odd := map[types.ValidatorIndex]types.Gwei{}
+	for i := range types.ValidatorIndex(256) {
+		switch i % 4 {
+		case 1:
+			odd[i] = 31e9 + 1 // no number of increments
+		case 2:
+			odd[i] = types.Gwei(70_000e9) // more than the table holds
+		}
+		if balance, ok := odd[i]; ok {
+			s.Validators.SetEffectiveBalance(i, balance)
+		}
+	}
+	s.participationTotals()
+	first := attest(t, s, []uint64{0, 1}, func(_, k int) bool { return k%2 == 0 })
+	if err := ProcessAttestation(s, first, 0, Hooks{}); err != nil {
+		t.Fatal(err)
+	}
+	for i := types.ValidatorIndex(0); i < 256; i += 3 {
+		if _, err := SlashValidator(s, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := attest(t, s, []uint64{0, 1, 2}, everybody)
+	if err := ProcessAttestation(s, second, 0, Hooks{}); err != nil {
+		t.Fatal(err)
+	}
+	if scanned := s.scanParticipation(); s.participation != scanned {
+		t.Errorf("running totals are %+v, a scan finds %+v", s.participation, scanned)
+	}
+	indices, err := s.GetAttestingIndices(second) // those of the first are among them
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := types.Gwei(0)
+	for _, i := range indices {
+		want += s.Validators.EffectiveBalance(i)
+	}
+	if have := s.BuilderPendingPayments.At(payment).Weight; have != want {
+		t.Errorf("weight of the payment is %d, want %d", have, want)
+	}
+}

@@ -106,9 +106,9 @@ func builderDeposit(op *types.BuilderDepositRequest) types.DepositData {
 	}
 }
 
-// verifyBuilderDeposits tells for each request whether it bears the signature of its key.
+// areValidBuilderDepositSignatures tells for each request whether it bears the signature of its key.
 // Spec: is_valid_builder_deposit_signature (gloas).
-func verifyBuilderDeposits(s *State, requests []types.DepositData) []bool {
+func areValidBuilderDepositSignatures(s *State, requests []types.DepositData) []bool {
 	return VerifyDepositSignatures(s.Spec(), s.env, params.DomainBuilderDeposit(), requests)
 }
 
@@ -124,7 +124,7 @@ func prefetchBuilderDepositRequests(s *State, requests []types.BuilderDepositReq
 			asked = append(asked, builderDeposit(op))
 		}
 	}
-	verifyBuilderDeposits(s, asked)
+	areValidBuilderDepositSignatures(s, asked)
 }
 
 // ProcessBuilderDepositRequest adds to the balance of a builder, who is created if need be.
@@ -135,7 +135,7 @@ func ProcessBuilderDepositRequest(s *State, op *types.BuilderDepositRequest) err
 	}
 	index, known := s.builderByPubkey(op.Pubkey)
 	if !known {
-		if verifyBuilderDeposits(s, []types.DepositData{builderDeposit(op)})[0] {
+		if areValidBuilderDepositSignatures(s, []types.DepositData{builderDeposit(op)})[0] {
 			addBuilderToRegistry(s, op.Pubkey, accountOf(op.WithdrawalCredentials), op.Amount)
 		}
 		return nil

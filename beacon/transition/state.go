@@ -43,6 +43,7 @@ type State struct {
 	}
 	participation participation
 	exits         exitQueue // before electra
+	increments    *increments
 }
 
 // NewState derives what a transition needs from a beacon state and registers its validators' keys.

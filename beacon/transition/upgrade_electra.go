@@ -47,7 +47,7 @@ func upgradeToElectra(s *State) error {
 		s.Balances.Set(int(w.index), 0)
 		s.Validators.SetEffectiveBalance(w.index, 0)
 		s.Validators.SetActivationEligibilityEpoch(w.index, params.FarFutureEpoch)
-		// The signature is a placeholder, and the genesis slot tells the entry from a deposit request.
+		// Nobody signed this: the signature is infinity, and the genesis slot tells the entry from a deposit request.
 		s.PendingDeposits.Append(types.PendingDeposit{
 			Pubkey:                s.Validators.Pubkey(w.index),
 			WithdrawalCredentials: s.Validators.WithdrawalCredentials(w.index),

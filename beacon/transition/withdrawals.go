@@ -29,8 +29,8 @@ func (e *ExpectedWithdrawals) add(validator types.ValidatorIndex, address types.
 	return nil
 }
 
-// balanceAfter is a validator's balance without what is withdrawn already. Spec: get_balance_after_withdrawals (capella).
-func (e *ExpectedWithdrawals) balanceAfter(s *State, i types.ValidatorIndex) (types.Gwei, error) {
+// getBalanceAfterWithdrawals is a validator's balance without what is withdrawn already. Spec: get_balance_after_withdrawals (capella).
+func (e *ExpectedWithdrawals) getBalanceAfterWithdrawals(s *State, i types.ValidatorIndex) (types.Gwei, error) {
 	balance := s.Balances.At(int(i))
 	for k := range e.Withdrawals {
 		if w := &e.Withdrawals[k]; w.ValidatorIndex == i {
@@ -52,10 +52,10 @@ func GetExpectedWithdrawals(s *State) (*ExpectedWithdrawals, error) {
 		name  string
 		step  func(*State) error
 	}{
-		{params.Gloas, "builder withdrawals", e.builderWithdrawals},
-		{params.Electra, "pending partial withdrawals", e.pendingPartialWithdrawals},
-		{params.Gloas, "builders sweep", e.buildersSweep},
-		{params.Capella, "validators sweep", e.validatorsSweep},
+		{params.Gloas, "builder withdrawals", e.getBuilderWithdrawals},
+		{params.Electra, "pending partial withdrawals", e.getPendingPartialWithdrawals},
+		{params.Gloas, "builders sweep", e.getBuildersSweepWithdrawals},
+		{params.Capella, "validators sweep", e.getValidatorsSweepWithdrawals},
 	}
 	for _, step := range steps {
 		if !s.Since(step.since) {
@@ -78,8 +78,8 @@ func (e *ExpectedWithdrawals) fits(most uint64) error {
 
 func (e *ExpectedWithdrawals) full(limit uint64) bool { return uint64(len(e.Withdrawals)) >= limit }
 
-// builderWithdrawals pays what builders owe. Spec: get_builder_withdrawals (gloas).
-func (e *ExpectedWithdrawals) builderWithdrawals(s *State) error {
+// getBuilderWithdrawals pays what builders owe. Spec: get_builder_withdrawals (gloas).
+func (e *ExpectedWithdrawals) getBuilderWithdrawals(s *State) error {
 	limit := s.Spec().MaxWithdrawalsPerPayload - 1
 	for i := 0; i < s.BuilderPendingWithdrawals.Len() && !e.full(limit); i++ {
 		w := s.BuilderPendingWithdrawals.At(i)
@@ -91,8 +91,8 @@ func (e *ExpectedWithdrawals) builderWithdrawals(s *State) error {
 	return nil
 }
 
-// pendingPartialWithdrawals pays withdrawal requests. Spec: get_pending_partial_withdrawals (electra).
-func (e *ExpectedWithdrawals) pendingPartialWithdrawals(s *State) error {
+// getPendingPartialWithdrawals pays withdrawal requests. Spec: get_pending_partial_withdrawals (electra).
+func (e *ExpectedWithdrawals) getPendingPartialWithdrawals(s *State) error {
 	spec, epoch := s.Spec(), s.GetCurrentEpoch()
 	limit := min(uint64(len(e.Withdrawals))+spec.MaxPendingPartialsPerWithdrawalsSweep, spec.MaxWithdrawalsPerPayload-1)
 	if err := e.fits(limit); err != nil {
@@ -106,7 +106,7 @@ func (e *ExpectedWithdrawals) pendingPartialWithdrawals(s *State) error {
 		if err := s.checkValidator(w.ValidatorIndex); err != nil {
 			return err
 		}
-		balance, err := e.balanceAfter(s, w.ValidatorIndex)
+		balance, err := e.getBalanceAfterWithdrawals(s, w.ValidatorIndex)
 		if err != nil {
 			return err
 		}
@@ -121,8 +121,8 @@ func (e *ExpectedWithdrawals) pendingPartialWithdrawals(s *State) error {
 	return nil
 }
 
-// buildersSweep pays out builders that have left. Spec: get_builders_sweep_withdrawals (gloas).
-func (e *ExpectedWithdrawals) buildersSweep(s *State) error {
+// getBuildersSweepWithdrawals pays out builders that have left. Spec: get_builders_sweep_withdrawals (gloas).
+func (e *ExpectedWithdrawals) getBuildersSweepWithdrawals(s *State) error {
 	spec, epoch := s.Spec(), s.GetCurrentEpoch()
 	limit := spec.MaxWithdrawalsPerPayload - 1
 	if err := e.fits(limit); err != nil {
@@ -148,9 +148,9 @@ func (e *ExpectedWithdrawals) buildersSweep(s *State) error {
 	return nil
 }
 
-// validatorsSweep pays out validators that have left, and what others have above their maximum. One place is always left
+// getValidatorsSweepWithdrawals pays out validators that have left, and what others have above their maximum. One place is always left
 // for it. Spec: get_validators_sweep_withdrawals (capella; modified electra).
-func (e *ExpectedWithdrawals) validatorsSweep(s *State) error {
+func (e *ExpectedWithdrawals) getValidatorsSweepWithdrawals(s *State) error {
 	spec, epoch := s.Spec(), s.GetCurrentEpoch()
 	limit := spec.MaxWithdrawalsPerPayload
 	if err := e.fits(limit - 1); err != nil {
@@ -165,7 +165,7 @@ func (e *ExpectedWithdrawals) validatorsSweep(s *State) error {
 		if err := s.checkValidator(i); err != nil {
 			return err
 		}
-		balance, err := e.balanceAfter(s, i)
+		balance, err := e.getBalanceAfterWithdrawals(s, i)
 		if err != nil {
 			return err
 		}

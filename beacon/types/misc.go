@@ -63,18 +63,14 @@ func HashTreeRoot(o ssz.Object) Root {
 
 // IsValidMerkleBranch tells whether branch leads from leaf at index to root. Spec: is_valid_merkle_branch (phase0).
 func IsValidMerkleBranch(leaf Bytes32, branch []Bytes32, depth, index uint64, root Root) bool {
-	if uint64(len(branch)) != depth {
+	if uint64(len(branch)) != depth || depth > 63 {
 		return false
 	}
-	value := leaf
-	for i, sibling := range branch {
-		if i < 64 && index>>i&1 == 1 {
-			value = ssz.HashPair(sibling, value)
-		} else {
-			value = ssz.HashPair(value, sibling)
-		}
+	siblings := make([][32]byte, len(branch))
+	for i, b := range branch {
+		siblings[i] = b
 	}
-	return value == root
+	return ssz.VerifyProof(root, 1<<depth|index&(1<<depth-1), ssz.Proof{Leaf: leaf, Branch: siblings})
 }
 
 // Header is the block with its body replaced by the body's root.

@@ -26,6 +26,9 @@ func TestGeneralizedIndicesFollowFromTheFieldLists(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		checkIndex(t, state, types.FinalizedRootGindex(fork), "finalized_checkpoint", "root")
+		checkIndex(t, state, types.CurrentSyncCommitteeGindex(fork), "current_sync_committee")
+		checkIndex(t, state, types.NextSyncCommitteeGindex(fork), "next_sync_committee")
 		for gindex, want := range map[uint64][32]byte{
 			types.FinalizedRootGindex(fork):        {0xf1},
 			types.CurrentSyncCommitteeGindex(fork): current,
@@ -48,6 +51,13 @@ func TestGeneralizedIndicesFollowFromTheFieldLists(t *testing.T) {
 			checkLeaf(t, state.Cx, ssz.Container(&body), params.ExecutionPayloadGindex, payload)
 		}
 		checkLeaf(t, state.Cx, ssz.Container(&body), types.ExecutionBlockHashGindex(fork), [32]byte{0xbb})
+	}
+}
+
+func checkIndex(t *testing.T, state *types.BeaconState, want uint64, path ...string) {
+	t.Helper()
+	if have, err := ssz.GeneralizedIndex(state.Cx, state.Node(), path...); err != nil || have != want {
+		t.Errorf("%v: %v is at %d, want %d (%v)", state.Cx.Fork, path, have, want, err)
 	}
 }
 
@@ -187,5 +197,8 @@ func TestProofIntoTheRegistryIsShort(t *testing.T) {
 	state.Validators.SetWithdrawalCredentials(299, types.Bytes32{0xcc})
 	// Fulu: 38 fields, depth 6; validators is field 11; its data is to the left of its length, 40 deep; a validator is 3 deep.
 	gindex := ((uint64(1)<<6+11)*2<<40+299)*8 + 1
+	if have, err := ssz.GeneralizedIndex(state.Cx, state.Node(), "validators", "299", "withdrawal_credentials"); have != gindex {
+		t.Errorf("path leads to %d, want %d (%v)", have, gindex, err)
+	}
 	checkLeaf(t, state.Cx, state.Node(), gindex, [32]byte{0xcc})
 }

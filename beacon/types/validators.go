@@ -393,6 +393,10 @@ func (r validatorsNode) Root(_ ssz.Context, h *ssz.Hasher) {
 	h.Push(v.Root())
 }
 
+func (r validatorsNode) Child(cx ssz.Context, step string) (uint64, ssz.Node, error) {
+	return ssz.List(new([]Validator), r.shape).Child(cx, step)
+}
+
 func (r validatorsNode) Prove(_ ssz.Context, path ssz.Path, p *ssz.Proof) error {
 	v, err := r.view()
 	if err != nil {

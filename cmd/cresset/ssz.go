@@ -189,14 +189,17 @@ type proofOutput struct {
 }
 
 func (f *sszFlags) proveCommand() *cobra.Command {
-	var gindices []uint
+	var (
+		gindices []uint
+		paths    []string
+	)
 	cmd := &cobra.Command{
-		Use:   "prove --gindex N[,N...] FILE",
-		Short: "Print a Merkle proof for one generalized index, or a multiproof for several",
+		Use:   "prove {--gindex N | --path FIELD/...} [...] FILE",
+		Short: "Print a Merkle proof for one place in a value, or a multiproof for several",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(gindices) == 0 {
-				return usageError(errors.New("--gindex is missing"))
+			if len(gindices)+len(paths) == 0 {
+				return usageError(errors.New("--gindex or --path is missing"))
 			}
 			cx, err := f.context(cmd)
 			if err != nil {
@@ -206,6 +209,13 @@ func (f *sszFlags) proveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, path := range paths {
+				g, err := ssz.GeneralizedIndex(cx, node, strings.Split(path, "/")...)
+				if err != nil {
+					return usageError(fmt.Errorf("--path %s: %w", path, err))
+				}
+				gindices = append(gindices, uint(g))
+			}
 			out, err := prove(cx, node, gindices)
 			if err != nil {
 				return inputError(err)
@@ -214,6 +224,7 @@ func (f *sszFlags) proveCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().UintSliceVar(&gindices, "gindex", nil, "generalized indices")
+	cmd.Flags().StringArrayVar(&paths, "path", nil, "a place by name, such as validators/5/pubkey; may be repeated")
 	return cmd
 }
 

@@ -64,6 +64,9 @@ func TestSSZRootAndProof(t *testing.T) {
 	if p.Root != want || p.Leaves[0] != c.Root.String() || len(p.Branch) != 1 {
 		t.Fatalf("proof is %+v", p)
 	}
+	if code, again, errs := command(t, "ssz", "prove", "--type", "Checkpoint", "--fork", "phase0", "--path", "root", path); code != 0 || again != out {
+		t.Fatalf("by path: exit code %d, %s %s", code, again, errs)
+	}
 	if code, _, errs := command(t, "ssz", "prove", "--type", "Checkpoint", "--fork", "phase0", "--gindex", "6", path); code != 3 || !strings.Contains(errs, "6") {
 		t.Fatalf("below a chunk: exit code %d, %s", code, errs)
 	}

@@ -85,6 +85,9 @@ var table = []row{
 	{7, "validator/client", nil, nil},
 	{8, "beacon/node", nil, nil},
 	{free, "beacon/spectest", nil, nil},
+	{9, "cmd/cresset", nil, []string{"github.com/spf13/cobra", snappy, "golang.org/x/term"}},
+	{9, "cmd/cresset-beacon", nil, []string{"github.com/spf13/cobra", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint"}},
+	{9, "cmd/cresset-validator", nil, []string{"github.com/spf13/cobra", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint"}},
 	{free, "cmd/*", nil, nil},
 	{free, "tools/*", nil, nil},
 }

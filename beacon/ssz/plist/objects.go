@@ -259,6 +259,10 @@ func (p objectsNode[T, P]) Root(cx ssz.Context, h *ssz.Hasher) {
 	h.Push(v.Root())
 }
 
+func (p objectsNode[T, P]) Child(cx ssz.Context, step string) (uint64, ssz.Node, error) {
+	return p.slice(new([]T)).Child(cx, step)
+}
+
 func (p objectsNode[T, P]) Prove(cx ssz.Context, path ssz.Path, proof *ssz.Proof) error {
 	v, err := p.view(cx)
 	if err != nil {

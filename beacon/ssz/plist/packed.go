@@ -228,6 +228,10 @@ func (p packedNode[E]) Root(_ ssz.Context, h *ssz.Hasher) {
 	h.Push(v.Root())
 }
 
+func (p packedNode[E]) Child(cx ssz.Context, step string) (uint64, ssz.Node, error) {
+	return p.slice(new([]E)).Child(cx, step)
+}
+
 func (p packedNode[E]) Prove(_ ssz.Context, path ssz.Path, proof *ssz.Proof) error {
 	v, err := p.view()
 	if err != nil {
