@@ -31,7 +31,7 @@ func Upgrade(s *State, fork params.Fork) error {
 	}
 	// Derived values can depend on the fork's rules.
 	s.total.known, s.proposer.known = false, false
-	s.participation = participation{}
+	s.participation, s.exits, s.increments = participation{}, exitQueue{}, nil
 	return body(s)
 }
 
