@@ -8,13 +8,21 @@ BENCH_PKGS ?= ./...
 CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
 RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help build test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench clean
+.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the programs into bin/
 	$(GO) build -trimpath -o bin/ ./cmd/...
+
+replay: build ## the main job: replay two recorded chains, every signature and state root checked
+	@for chain in deneb-to-fulu:chain-minimal fulu:chain-fulu; do \
+		archive=$${chain%%:*}; dir=bin/chains/$${chain##*:}; \
+		$(GO) run ./tools/unpack testdata/chains/$$archive.tar.zst bin/chains || exit 1; \
+		echo "== $$archive"; \
+		bin/cresset replay --network-config $$dir/config.yaml --genesis $$dir/genesis.ssz_snappy --blocks $$dir/blocks || exit 1; \
+	done
 
 test: test-packages test-vectors ## everything: all packages, then all packed reference vectors with their table
 

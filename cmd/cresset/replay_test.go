@@ -1,11 +1,9 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,8 +13,8 @@ import (
 	"testing"
 
 	"github.com/golang/snappy"
-	"github.com/klauspost/compress/zstd"
 
+	"github.com/cresset/cresset/beacon/spectest"
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
 )
@@ -27,45 +25,25 @@ var chains = map[string]int{"deneb-to-fulu": 195, "fulu": 156}
 // unpackChain unpacks what a replay needs of a recorded chain.
 func unpackChain(t *testing.T, name string) string {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "..", "testdata", "chains", name+".tar.zst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := zstd.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
 	dir, root := t.TempDir(), ""
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return filepath.Join(dir, root)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		clean := strings.TrimPrefix(filepath.Clean(h.Name), "./")
-		top, rest, _ := strings.Cut(clean, "/")
+	err := spectest.WalkArchive(filepath.Join("..", "..", "testdata", "chains", name+".tar.zst"), func(name string, content []byte) error {
+		top, rest, _ := strings.Cut(strings.TrimPrefix(name, "./"), "/")
+		root = top
 		kept := strings.HasPrefix(rest, "blocks/") || strings.HasPrefix(rest, "states/") ||
 			rest == "manifest.json" || rest == "config.yaml" || rest == "genesis.ssz_snappy"
-		if h.Typeflag != tar.TypeReg || !kept || !filepath.IsLocal(clean) {
-			continue
+		if !kept {
+			return nil
 		}
-		root = top
-		path := filepath.Join(dir, clean)
+		path := filepath.Join(dir, top, rest)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+			return err
 		}
-		data, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		return os.WriteFile(path, content, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	return filepath.Join(dir, root)
 }
 
 // manifest is what another client reported of a recorded chain.
