@@ -325,8 +325,14 @@ func VerifyProof(root [32]byte, gindex uint64, p Proof) bool {
 	if gindex == 0 || len(p.Branch) != bits.Len64(gindex)-1 {
 		return false
 	}
-	node := p.Leaf
-	for _, sibling := range p.Branch {
+	return BranchRoot(p.Leaf, p.Branch, gindex) == root
+}
+
+// BranchRoot is the root that a branch, deepest sibling first, leads to from a leaf. Only the low bits of the generalized
+// index count, one a sibling: the leaf's position among the nodes of its depth will do (calculate_merkle_root).
+func BranchRoot[R ~[32]byte](leaf [32]byte, branch []R, gindex uint64) [32]byte {
+	node := leaf
+	for _, sibling := range branch {
 		if gindex&1 == 1 {
 			node = HashPair(sibling, node)
 		} else {
@@ -334,7 +340,7 @@ func VerifyProof(root [32]byte, gindex uint64, p Proof) bool {
 		}
 		gindex /= 2
 	}
-	return node == root
+	return node
 }
 
 // LengthMixIn is the chunk that mix_in_length puts beside a list.

@@ -61,16 +61,10 @@ func HashTreeRoot(o ssz.Object) Root {
 	return root
 }
 
-// IsValidMerkleBranch tells whether branch leads from leaf at index to root. Spec: is_valid_merkle_branch (phase0).
+// IsValidMerkleBranch tells whether branch leads from leaf at index to root.
+// Spec: is_valid_merkle_branch, compute_merkle_branch_root (phase0).
 func IsValidMerkleBranch(leaf Bytes32, branch []Bytes32, depth, index uint64, root Root) bool {
-	if uint64(len(branch)) != depth || depth > 63 {
-		return false
-	}
-	siblings := make([][32]byte, len(branch))
-	for i, b := range branch {
-		siblings[i] = b
-	}
-	return ssz.VerifyProof(root, 1<<depth|index&(1<<depth-1), ssz.Proof{Leaf: leaf, Branch: siblings})
+	return uint64(len(branch)) == depth && ssz.BranchRoot(leaf, branch, index) == root
 }
 
 // Header is the block with its body replaced by the body's root.

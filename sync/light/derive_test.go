@@ -140,7 +140,7 @@ func TestNormalizedBranches(t *testing.T) {
 		depth := floorlog2(gindex)
 		branch := rapid.SliceOfN(node, depth, depth).Draw(t, "branch")
 		leaf := node.Draw(t, "leaf")
-		root := branchRoot(leaf, branch, GetSubtreeIndex(gindex))
+		root := ssz.BranchRoot(leaf, branch, GetSubtreeIndex(gindex))
 		longer := rapid.Uint64Range(gindex, 1<<24).Draw(t, "longer gindex")
 		normalized, err := NormalizeMerkleBranch(branch, longer)
 		if err != nil || len(normalized) != floorlog2(longer) {

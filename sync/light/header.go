@@ -41,7 +41,7 @@ func GetLCExecutionRoot(cx ssz.Context, header *types.LightClientHeader) (types.
 		return types.Root{}, broken("len(execution_branch)", len(header.ExecutionBranch), types.ExecutionBranchDepth(cx.Fork))
 	}
 	branch := header.ExecutionBranch[inner-floorlog2(gindex) : inner]
-	return branchRoot(types.Bytes32(header.ExecutionBlockHash), branch, GetSubtreeIndex(gindex)), nil
+	return ssz.BranchRoot(types.Bytes32(header.ExecutionBlockHash), branch, GetSubtreeIndex(gindex)), nil
 }
 
 // IsValidLightClientHeader tells whether a header in the form of cx proves what it says of its payload, and says nothing

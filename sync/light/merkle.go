@@ -38,20 +38,6 @@ func NormalizeMerkleBranch(branch []types.Bytes32, gindex uint64) ([]types.Bytes
 	return out, nil
 }
 
-// branchRoot is the root that a branch of less than 64 nodes leads to from leaf at a position among the nodes of its depth.
-// Spec: compute_merkle_branch_root (phase0).
-func branchRoot(leaf types.Bytes32, branch []types.Bytes32, index uint64) types.Root {
-	value := leaf
-	for i, sibling := range branch {
-		if index>>i&1 == 1 {
-			value = ssz.HashPair(sibling, value)
-		} else {
-			value = ssz.HashPair(value, sibling)
-		}
-	}
-	return value
-}
-
 // isZeroBranch tells whether a branch is its type's default value; none at all stands for that too.
 func isZeroBranch(branch []types.Bytes32) bool {
 	for _, node := range branch {
