@@ -97,24 +97,33 @@ func ShuffleList(list []uint32, seed types.Bytes32, rounds uint64) {
 	}
 }
 
-// mirror exchanges list[low+k] with list[high-k] where the round's bit for the higher one is set.
+// mirror exchanges list[low+k] with list[high-k] where the round's bit for the higher one is set. The bits are random, so
+// that the exchange is made without a branch, and one hash at a time serves a stretch of the list.
 func mirror(list []uint32, low, high uint64, input *[37]byte) {
 	if low >= high || high == ^uint64(0) {
 		return
 	}
-	i, j := low, high
-	block := j >> 8
-	binary.LittleEndian.PutUint32(input[33:], uint32(block))
-	source := sha256.Sum256(input[:])
-	for ; i < j; i, j = i+1, j-1 {
-		if j>>8 != block {
-			block = j >> 8
-			binary.LittleEndian.PutUint32(input[33:], uint32(block))
-			source = sha256.Sum256(input[:])
+	for i, j := low, high; i < j; {
+		block := j >> 8
+		binary.LittleEndian.PutUint32(input[33:], uint32(block))
+		source := sha256.Sum256(input[:])
+		var words [4]uint64
+		for w := range words {
+			words[w] = binary.LittleEndian.Uint64(source[8*w:])
 		}
-		if source[j>>3&31]>>(j&7)&1 == 1 {
-			list[i], list[j] = list[j], list[i]
+		// The pairs whose higher position lies in this block, as far as they have not met.
+		n := min(j-block<<8+1, (j-i+1)/2)
+		left, right := list[i:i+n], list[j+1-n:j+1]
+		position := j & 255
+		for k := range left {
+			other := &right[len(right)-1-k]
+			mask := -uint32(words[position>>6&3] >> (position & 63) & 1)
+			difference := (left[k] ^ *other) & mask
+			left[k] ^= difference
+			*other ^= difference
+			position--
 		}
+		i, j = i+n, j-n
 	}
 }
 
