@@ -139,6 +139,7 @@ func (s *Spec) checkRelations() error {
 		a, b uint64
 	}{
 		{s.SlotsPerHistoricalRoot%s.SlotsPerEpoch == 0, "SLOTS_PER_HISTORICAL_ROOT must be a multiple of SLOTS_PER_EPOCH", s.SlotsPerHistoricalRoot, s.SlotsPerEpoch},
+		{s.MaxSeedLookahead >= s.MinSeedLookahead, "MAX_SEED_LOOKAHEAD must not be below MIN_SEED_LOOKAHEAD", uint64(s.MaxSeedLookahead), uint64(s.MinSeedLookahead)},
 		{s.EpochsPerHistoricalVector > uint64(s.MinSeedLookahead)+1, "EPOCHS_PER_HISTORICAL_VECTOR must exceed MIN_SEED_LOOKAHEAD + 1", s.EpochsPerHistoricalVector, uint64(s.MinSeedLookahead) + 1},
 		{s.SyncCommitteeSize%SyncCommitteeSubnetCount == 0, "SYNC_COMMITTEE_SIZE must be a multiple of SYNC_COMMITTEE_SUBNET_COUNT", s.SyncCommitteeSize, SyncCommitteeSubnetCount},
 		{s.MinSyncCommitteeParticipants <= s.SyncCommitteeSize, "MIN_SYNC_COMMITTEE_PARTICIPANTS must not exceed SYNC_COMMITTEE_SIZE", s.MinSyncCommitteeParticipants, s.SyncCommitteeSize},

@@ -85,7 +85,7 @@ func (b bitvectorNode[T]) Root(_ Context, h *Hasher) {
 	}
 	mark := h.Mark()
 	h.PushBytes(b.value())
-	h.Merkleize(mark, (b.n+255)/256)
+	h.Merkleize(mark, chunkCount(b.n, 256))
 }
 
 func (b bitvectorNode[T]) Prove(_ Context, path Path, p *Proof) error {
@@ -93,7 +93,7 @@ func (b bitvectorNode[T]) Prove(_ Context, path Path, p *Proof) error {
 }
 
 func (b bitvectorNode[T]) view() View {
-	return View{Tree: chunksOf(b.value()), Limit: (b.n + 255) / 256}
+	return View{Tree: chunksOf(b.value()), Limit: chunkCount(b.n, 256)}
 }
 
 func (b bitvectorNode[T]) Child(_ Context, step string) (uint64, Node, error) {
@@ -114,6 +114,16 @@ func (b bitvectorNode[T]) DecodeJSON(cx Context, dec *json.Decoder) error {
 
 func (b bitvectorNode[T]) IsZero(Context) bool { return allZero(*b.p) }
 func (b bitvectorNode[T]) Reset(Context)       { *b.p = nil }
+
+// byteVectorNode is a ByteVector[n]: the bytes of a bit vector whose elements are numbered by the byte.
+type byteVectorNode[T ~[]byte] struct{ bitvectorNode[T] }
+
+// ByteVector is the node of a ByteVector[n] whose length the preset decides. A nil slice stands for n zero bytes.
+func ByteVector[T ~[]byte](p *T, n uint64) Node { return byteVectorNode[T]{bitvectorNode[T]{p, 8 * n}} }
+
+func (b byteVectorNode[T]) Child(_ Context, step string) (uint64, Node, error) {
+	return b.view().child(step, 32, b.n/8, nil)
+}
 
 // bitlistNode is a BitList[N] or ProgressiveBitList.
 type bitlistNode struct {
@@ -168,7 +178,7 @@ func (b bitlistNode) Decode(_ Context, src []byte) error {
 	return nil
 }
 
-func (b bitlistNode) chunkLimit() uint64 { return (b.shape.Limit + 255) / 256 }
+func (b bitlistNode) chunkLimit() uint64 { return chunkCount(b.shape.Limit, 256) }
 
 func (b bitlistNode) Root(_ Context, h *Hasher) {
 	if err := b.check(b.value()); err != nil {

@@ -28,7 +28,7 @@ func (n byteListNode[T]) Decode(_ Context, src []byte) error {
 	return nil
 }
 
-func (n byteListNode[T]) chunkLimit() uint64 { return n.shape.Limit/32 + (n.shape.Limit%32+31)/32 }
+func (n byteListNode[T]) chunkLimit() uint64 { return chunkCount(n.shape.Limit, 32) }
 
 func (n byteListNode[T]) Root(_ Context, h *Hasher) {
 	mark := h.Mark()

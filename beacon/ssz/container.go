@@ -279,6 +279,9 @@ func (c containerNode) Root(cx Context, h *Hasher) {
 func (c containerNode) Prove(cx Context, path Path, p *Proof) error {
 	d := define(cx, c.o)
 	defer d.release()
+	if err := d.absentIsZero(); err != nil {
+		return err
+	}
 	var h Hasher
 	limit := d.leaves(&h)
 	if h.err != nil {
@@ -326,7 +329,8 @@ func (c containerNode) Child(cx Context, step string) (uint64, Node, error) {
 	if d.progressive {
 		view.MixIn = new([32]byte)
 	}
-	return view.gindex(found), child, nil
+	gindex, err := view.gindex(found)
+	return gindex, child, err
 }
 
 func (c containerNode) AppendJSON(cx Context, dst []byte) ([]byte, error) {

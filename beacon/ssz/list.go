@@ -203,9 +203,8 @@ func (s seqNode[T]) leaves(cx Context, h *Hasher) (limit uint64) {
 	}
 	if packed {
 		perChunk := uint64(32 / size)
-		limit = limit/perChunk + (limit%perChunk+perChunk-1)/perChunk
 		s.packInto(cx, h, values)
-		return limit
+		return chunkCount(limit, perChunk)
 	}
 	for i := range values {
 		s.elem(&values[i]).Root(cx, h)
@@ -263,7 +262,7 @@ func (s seqNode[T]) Child(cx Context, step string) (uint64, Node, error) {
 	}
 	if packed {
 		perChunk := uint64(32 / size)
-		view.Limit = view.Limit/perChunk + (view.Limit%perChunk+perChunk-1)/perChunk
+		view.Limit = chunkCount(view.Limit, perChunk)
 		return view.child(step, perChunk, bound, nil)
 	}
 	return view.child(step, 1, bound, func(i uint64) Node {

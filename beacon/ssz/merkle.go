@@ -48,6 +48,9 @@ func Depth(limit uint64) int {
 	return bits.Len64(limit - 1)
 }
 
+// chunkCount is how many chunks hold n elements of which perChunk share one.
+func chunkCount(n, perChunk uint64) uint64 { return n/perChunk + (n%perChunk+perChunk-1)/perChunk }
+
 // Hasher is a stack of chunks. A node's Root appends one chunk; containers and lists fold what their elements appended.
 type Hasher struct {
 	chunks [][32]byte

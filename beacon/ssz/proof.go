@@ -2,6 +2,7 @@ package ssz
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -69,8 +70,11 @@ type Multiproof struct {
 	Helpers [][32]byte
 }
 
-// ProveMulti makes a proof for several generalized indices, none of which lies below another.
+// ProveMulti makes a proof for several generalized indices, none of which is given twice or lies below another.
 func ProveMulti(cx Context, n Node, gindices []uint64) (Multiproof, error) {
+	if !independent(gindices) {
+		return Multiproof{}, fmt.Errorf("prove generalized indices %d: %w: one is 0, given twice, or below another", gindices, ErrPath)
+	}
 	m := Multiproof{Indices: gindices}
 	for _, g := range gindices {
 		p, err := Prove(cx, n, g)
@@ -87,6 +91,25 @@ func ProveMulti(cx Context, n Node, gindices []uint64) (Multiproof, error) {
 		m.Helpers = append(m.Helpers, p.Leaf)
 	}
 	return m, nil
+}
+
+// independent tells whether no generalized index is 0, given twice, or below another.
+func independent(gindices []uint64) bool {
+	given := make(map[uint64]bool, len(gindices))
+	for _, g := range gindices {
+		if g == 0 || given[g] {
+			return false
+		}
+		given[g] = true
+	}
+	for _, g := range gindices {
+		for above := g / 2; above > 0; above /= 2 {
+			if given[above] {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // HelperIndices lists the nodes that a multiproof needs beside its leaves, in decreasing order (get_helper_indices).
@@ -109,10 +132,11 @@ func HelperIndices(gindices []uint64) []uint64 {
 	return out
 }
 
-// VerifyMultiproof tells whether the proof leads to root (calculate_multi_merkle_root).
+// VerifyMultiproof tells whether the proof leads to root (calculate_multi_merkle_root). A proof with an index that is given
+// twice or lies below another one is refused: nothing would bind the leaf of the lower one to the root.
 func VerifyMultiproof(root [32]byte, m Multiproof) bool {
 	helpers := HelperIndices(m.Indices)
-	if len(m.Leaves) != len(m.Indices) || len(m.Helpers) != len(helpers) {
+	if !independent(m.Indices) || len(m.Leaves) != len(m.Indices) || len(m.Helpers) != len(helpers) {
 		return false
 	}
 	nodes := map[uint64][32]byte{}
@@ -168,12 +192,13 @@ func (c Chunks) Subtree(start uint64, level int) [32]byte {
 	if start >= uint64(len(c)) {
 		return ZeroHash(level)
 	}
-	end := uint64(len(c))
-	if level < 63 {
-		end = min(end, start+1<<level)
+	end, limit := uint64(len(c)), uint64(math.MaxUint64) // as deep as a limit of 2**64
+	if level < 64 {
+		limit = 1 << level
+		end = start + min(end-start, limit)
 	}
 	h := Hasher{chunks: slices.Clone(c[start:end])}
-	h.Merkleize(0, 1<<level)
+	h.Merkleize(0, limit)
 	return h.Pop()
 }
 
@@ -264,21 +289,24 @@ func (v View) Prove(path Path, p *Proof) error {
 	return path.end(p, v.Subtree(start, 0))
 }
 
-// gindex is the generalized index of a chunk.
-func (v View) gindex(chunk uint64) uint64 {
+// gindex is the generalized index of a chunk. It fails where that does not fit 64 bits.
+func (v View) gindex(chunk uint64) (uint64, error) {
 	g := uint64(1)
 	if v.MixIn != nil {
 		g = 2
 	}
 	depth := Depth(v.Limit)
 	if v.Progressive {
-		for depth = 0; chunk >= 1<<depth; depth += 2 {
+		for depth = 0; depth < 64 && chunk >= 1<<depth; depth += 2 {
 			chunk -= 1 << depth
 			g = 2*g + 1
 		}
 		g *= 2
 	}
-	return g<<depth | chunk
+	if bits.Len64(g)+depth > 64 {
+		return 0, fmt.Errorf("%w: the chunk lies deeper than 64 bits tell", ErrPath)
+	}
+	return g<<depth | chunk, nil
 }
 
 // child resolves an element's number, of elements that share a chunk perChunk at a time and lie below bound, or __len__.
@@ -290,10 +318,11 @@ func (v View) child(step string, perChunk, bound uint64, element func(uint64) No
 	if err != nil || i >= bound {
 		return noChild(step)
 	}
-	if element == nil {
-		return v.gindex(i / perChunk), nil, nil
+	gindex, err := v.gindex(i / perChunk)
+	if err != nil || element == nil {
+		return gindex, nil, err
 	}
-	return v.gindex(i / perChunk), element(i), nil
+	return gindex, element(i), nil
 }
 
 func noChild(step string) (uint64, Node, error) {

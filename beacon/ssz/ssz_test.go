@@ -274,3 +274,98 @@ func TestBoundValueIsAnObjectOfTheEcosystem(t *testing.T) {
 		t.Fatal("a tree of a huge value")
 	}
 }
+
+// TestEndsOfTheLargestTypesAreReached goes where 64 bits end: lists of up to 2**64-1 elements, and elements of progressive
+// lists whose generalized index would not fit.
+func TestEndsOfTheLargestTypesAreReached(t *testing.T) {
+	const most = 1<<64 - 1
+	bits, bytes, items, numbers := bitfield.Bitlist{0x0d}, []byte{1, 2, 3}, []inner{{A: 1}}, []uint64{1, 2}
+	for name, n := range map[string]ssz.Node{
+		"bits":    ssz.Bitlist(&bits, ssz.Cap(most, false)),
+		"bytes":   ssz.ByteList(&bytes, ssz.Cap(most, false)),
+		"items":   ssz.List(&items, ssz.Cap(most, false)),
+		"numbers": ssz.Uints(&numbers, ssz.Cap(most, false)),
+	} {
+		root, err := ssz.HashTreeRoot(ssz.Context{}, n)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, gindex := range []uint64{1, 2, 3, 4, 5} {
+			p, err := ssz.Prove(ssz.Context{}, n, gindex)
+			if err != nil || !ssz.VerifyProof(root, gindex, p) {
+				t.Errorf("%s: proof of %d does not lead to the root (%v)", name, gindex, err)
+			}
+		}
+	}
+	progressive := ssz.List(&items, ssz.Cap(0, true))
+	for _, step := range []string{"0", "1", "4", "5", "21", "1000000"} {
+		if _, err := ssz.GeneralizedIndex(ssz.Context{}, progressive, step); err != nil {
+			t.Errorf("element %s: %v", step, err)
+		}
+	}
+	for _, step := range []string{"9223372036854775807", "18446744073709551614"} {
+		if g, err := ssz.GeneralizedIndex(ssz.Context{}, progressive, step); !errors.Is(err, ssz.ErrPath) {
+			t.Errorf("element %s is at %d (%v)", step, g, err)
+		}
+	}
+	if g, err := ssz.GeneralizedIndex(ssz.Context{}, ssz.List(&items, ssz.Cap(most, false)), "7"); !errors.Is(err, ssz.ErrPath) {
+		t.Errorf("element 7 of 2**64-1 is at %d (%v)", g, err)
+	}
+}
+
+// TestByteVectorIsNumberedByTheByte finds byte 40 in the second chunk, while bit 40 is in the first.
+func TestByteVectorIsNumberedByTheByte(t *testing.T) {
+	var b []byte
+	for step, want := range map[string]uint64{"0": 8, "31": 8, "32": 9, "40": 9, "255": 15} {
+		if g, err := ssz.GeneralizedIndex(ssz.Context{}, ssz.ByteVector(&b, 256), step); err != nil || g != want {
+			t.Errorf("byte %s is at %d, want %d (%v)", step, g, want, err)
+		}
+	}
+	if g, err := ssz.GeneralizedIndex(ssz.Context{}, ssz.ByteVector(&b, 256), "256"); err == nil {
+		t.Errorf("byte 256 of 256 is at %d", g)
+	}
+	if g, err := ssz.GeneralizedIndex(ssz.Context{}, ssz.Bits(&b, 1024), "300"); err != nil || g != 5 {
+		t.Errorf("bit 300 is at %d (%v)", g, err)
+	}
+}
+
+// TestMultiproofsBindEveryLeaf refuses multiproofs in which a leaf could be anything.
+func TestMultiproofsBindEveryLeaf(t *testing.T) {
+	o := example()
+	root, err := ssz.HashTreeRoot(before, ssz.Container(o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := ssz.ProveMulti(before, ssz.Container(o), []uint64{8, 10})
+	if err != nil || !ssz.VerifyMultiproof(root, good) {
+		t.Fatalf("a multiproof does not verify (%v)", err)
+	}
+	leaf := func(g uint64) [32]byte {
+		p, err := ssz.Prove(before, ssz.Container(o), g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Leaf
+	}
+	forged := [32]byte{0xbb}
+	for name, m := range map[string]ssz.Multiproof{
+		"below another": {Indices: []uint64{2, 4}, Leaves: [][32]byte{leaf(2), forged}, Helpers: [][32]byte{leaf(5), leaf(3)}},
+		"given twice":   {Indices: []uint64{2, 2}, Leaves: [][32]byte{forged, leaf(2)}, Helpers: [][32]byte{leaf(3)}},
+		"zero":          {Indices: []uint64{0, 1}, Leaves: [][32]byte{forged, root}},
+	} {
+		if ssz.VerifyMultiproof(root, m) {
+			t.Errorf("%s: a forged leaf verifies", name)
+		}
+		if _, err := ssz.ProveMulti(before, ssz.Container(o), m.Indices); !errors.Is(err, ssz.ErrPath) {
+			t.Errorf("%s: is proved (%v)", name, err)
+		}
+	}
+}
+
+// TestProofOfAFieldOfAnotherForkIsRefused holds proofs to what roots are held to.
+func TestProofOfAFieldOfAnotherForkIsRefused(t *testing.T) {
+	if _, err := ssz.Prove(after, ssz.Container(example()), 8); !errors.Is(err, ssz.ErrAbsent) {
+		t.Errorf("error is %v", err)
+	}
+}

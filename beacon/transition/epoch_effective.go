@@ -16,7 +16,7 @@ func ProcessEffectiveBalanceUpdates(s *State) {
 		n := min(len(effective), len(balances))
 		for k := range n {
 			have, balance := effective[k], balances[k]
-			if balance+down >= have && have+up >= balance {
+			if balance <= have && have-balance <= down || balance > have && balance-have <= up {
 				continue
 			}
 			index := types.ValidatorIndex(i + k)

@@ -28,7 +28,8 @@ func ProcessJustificationAndFinalization(s *State) error {
 	return WeighJustificationAndFinalization(s, s.GetTotalActiveBalance(), max(previous, least), max(current, least))
 }
 
-// twoThirds tells whether part is at least two thirds of the total. Balances are far below 2**62 Gwei, four billion ether.
+// twoThirds tells whether part is at least two thirds of the total. NewState has checked that three times all stake fits 64
+// bits.
 func twoThirds(part, total types.Gwei) bool { return part*3 >= total*2 }
 
 // WeighJustificationAndFinalization justifies and finalizes by the balances that attested to the targets of the previous

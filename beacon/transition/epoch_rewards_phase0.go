@@ -24,6 +24,9 @@ func previousEpochRecords(s *State) ([]attesterRecord, error) {
 		if a.InclusionDelay == 0 {
 			return nil, broken("pending attestation's inclusion_delay > 0", a.InclusionDelay, "at least 1")
 		}
+		if err := s.checkValidator(a.ProposerIndex); err != nil {
+			return nil, fmt.Errorf("proposer of pending attestation %d: %w", n, err)
+		}
 		flags, err := s.matches(a, s.GetPreviousEpoch())
 		if err != nil {
 			return nil, fmt.Errorf("pending attestation %d: %w", n, err)

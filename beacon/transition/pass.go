@@ -2,8 +2,6 @@ package transition
 
 import (
 	"fmt"
-	"math"
-	"math/bits"
 
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
@@ -144,12 +142,17 @@ func (p *pass) rewardsRun(i int, standing []standing, effective []types.Gwei, sc
 	for k, st := range standing {
 		balance := balances[k]
 		if st&eligible != 0 {
-			d := p.deltas.of(effective[k])
-			inactivity := p.deltas.inactivity(st, effective[k], scores[k])
+			d, err := p.deltas.of(effective[k])
+			if err != nil {
+				return fmt.Errorf("base reward of validator %d: %w", i+k, err)
+			}
+			inactivity, err := p.deltas.inactivity(st, effective[k], scores[k])
+			if err != nil {
+				return fmt.Errorf("inactivity penalty of validator %d: %w", i+k, err)
+			}
 			gain, loss := d.gain[st&7], d.loss[st&7]
 			switch sum := balance + gain; {
-			case p.report != nil || sum < balance || balance < loss+inactivity:
-				var err error
+			case p.report != nil || sum < balance || balance < loss || balance-loss < inactivity:
 				if balance, err = p.stepByStep(types.ValidatorIndex(i+k), st, d, inactivity, balance); err != nil {
 					return err
 				}
@@ -199,13 +202,17 @@ type deltas struct {
 	gain, loss      [1 << flagCount]types.Gwei // sums for each combination of flags
 }
 
-// deltaTable holds deltas by effective balance in increments.
+// deltaTable gives deltas by effective balance in increments.
 type deltaTable struct {
-	increment   types.Gwei
-	table       []*deltas
-	last        types.Gwei
-	lastDeltas  *deltas
-	denominator uint64 // of the inactivity penalty
+	increment     types.Gwei
+	perIncrement  types.Gwei        // base reward
+	active        uint64            // total active balance in increments
+	participating [flagCount]uint64 // what had each flag, in increments
+	leak          bool
+	denominator   types.Gwei // of the inactivity penalty
+	table         []*deltas
+	last          types.Gwei
+	lastDeltas    *deltas
 }
 
 // init prepares the table from the totals of the previous epoch.
@@ -217,51 +224,22 @@ func (t *deltaTable) init(s *State) error {
 	if s.Since(params.Bellatrix) {
 		quotient = spec.InactivityPenaltyQuotientBellatrix
 	}
-	t.denominator = spec.InactivityScoreBias * quotient
+	var err error
+	if t.denominator, err = types.Gwei(spec.InactivityScoreBias).Mul(quotient); err != nil {
+		return within("INACTIVITY_SCORE_BIAS * INACTIVITY_PENALTY_QUOTIENT", err)
+	}
 	if t.denominator == 0 {
 		return broken("INACTIVITY_SCORE_BIAS * INACTIVITY_PENALTY_QUOTIENT > 0", t.denominator, "at least 1")
 	}
-	perIncrement := s.GetBaseRewardPerIncrement()
-	active := uint64(s.GetTotalActiveBalance() / t.increment)
-	totals, leak := s.participationTotals(), s.IsInInactivityLeak()
-	weights := params.ParticipationFlagWeights()
-	compute := func(increments uint64) (*deltas, error) {
-		d := &deltas{}
-		base, err := perIncrement.Mul(increments)
-		if err != nil {
-			return nil, err
-		}
-		for f, weight := range weights {
-			participating := max(totals.previous[f], t.increment) / t.increment
-			weighted, err := base.Mul(weight)
-			if err != nil {
-				return nil, err
-			}
-			numerator, err := weighted.Mul(uint64(participating))
-			if err != nil {
-				return nil, err
-			}
-			if !leak {
-				d.reward[f] = numerator / types.Gwei(active*params.WeightDenominator)
-			}
-			if f != params.TimelyHeadFlagIndex {
-				d.penalty[f] = weighted / params.WeightDenominator
-			}
-			for combination := range d.gain {
-				if combination>>f&1 == 1 {
-					d.gain[combination] += d.reward[f]
-				} else {
-					d.loss[combination] += d.penalty[f]
-				}
-			}
-		}
-		return d, nil
+	t.perIncrement, t.leak = s.GetBaseRewardPerIncrement(), s.IsInInactivityLeak()
+	t.active = uint64(s.GetTotalActiveBalance() / t.increment)
+	for f, balance := range s.participationTotals().previous {
+		t.participating[f] = uint64(max(balance, t.increment) / t.increment)
 	}
 	largest := max(spec.MaxEffectiveBalance, spec.MaxEffectiveBalanceElectra) / t.increment
 	t.table = make([]*deltas, largest+1)
 	for i := range t.table {
-		var err error
-		if t.table[i], err = compute(uint64(i)); err != nil {
+		if t.table[i], err = t.compute(uint64(i)); err != nil {
 			return within("base reward", err)
 		}
 	}
@@ -269,32 +247,62 @@ func (t *deltaTable) init(s *State) error {
 	return nil
 }
 
+// compute makes the deltas of an effective balance.
+func (t *deltaTable) compute(increments uint64) (*deltas, error) {
+	d := &deltas{}
+	base, err := t.perIncrement.Mul(increments)
+	if err != nil {
+		return nil, err
+	}
+	for f, weight := range params.ParticipationFlagWeights() {
+		weighted, err := base.Mul(weight)
+		if err != nil {
+			return nil, err
+		}
+		numerator, err := weighted.Mul(t.participating[f])
+		if err != nil {
+			return nil, err
+		}
+		if !t.leak {
+			d.reward[f] = numerator / types.Gwei(t.active*params.WeightDenominator)
+		}
+		if f != params.TimelyHeadFlagIndex {
+			d.penalty[f] = weighted / params.WeightDenominator
+		}
+		for combination := range d.gain {
+			if combination>>f&1 == 1 {
+				d.gain[combination] += d.reward[f]
+			} else {
+				d.loss[combination] += d.penalty[f]
+			}
+		}
+	}
+	return d, nil
+}
+
 // of gives the deltas of an effective balance. Most validators have the one of their neighbour.
-func (t *deltaTable) of(effective types.Gwei) *deltas {
+func (t *deltaTable) of(effective types.Gwei) (*deltas, error) {
 	if effective == t.last {
-		return t.lastDeltas
+		return t.lastDeltas, nil
 	}
 	t.last = effective
-	increments := effective / t.increment
-	if increments >= types.Gwei(len(t.table)) {
-		// Beyond what a balance can be in effect; the highest entry is an upper bound that init has checked.
-		increments = types.Gwei(len(t.table)) - 1
+	increments := uint64(effective / t.increment)
+	if increments < uint64(len(t.table)) {
+		t.lastDeltas = t.table[increments]
+		return t.lastDeltas, nil
 	}
-	t.lastDeltas = t.table[increments]
-	return t.lastDeltas
+	var err error
+	t.lastDeltas, err = t.compute(increments)
+	return t.lastDeltas, err
 }
 
 // inactivity is the penalty for a missed target. Spec: get_inactivity_penalty_deltas (altair; modified bellatrix).
-func (t *deltaTable) inactivity(st standing, effective types.Gwei, score uint64) types.Gwei {
+func (t *deltaTable) inactivity(st standing, effective types.Gwei, score uint64) (types.Gwei, error) {
 	if score == 0 || st.has(params.TimelyTargetFlagIndex) {
-		return 0
+		return 0, nil
 	}
-	high, low := bits.Mul64(uint64(effective), score)
-	if high >= t.denominator {
-		return math.MaxUint64 // more than any balance
-	}
-	penalty, _ := bits.Div64(high, low, t.denominator)
-	return types.Gwei(penalty)
+	numerator, err := effective.Mul(score)
+	return numerator / t.denominator, err
 }
 
 // hasPreviousEpoch tells whether there is an epoch to be paid for. Scores, rewards and penalties are for the previous

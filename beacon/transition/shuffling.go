@@ -129,14 +129,38 @@ func mirror(list []uint32, low, high uint64, input *[37]byte) {
 
 // ComputeShuffledIndex is where one index goes; index is below n. Spec: compute_shuffled_index (phase0).
 func ComputeShuffledIndex(index, n uint64, seed types.Bytes32, rounds uint64) uint64 {
-	var input [37]byte
+	return newShuffler(n, seed, rounds).index(index)
+}
+
+// shuffler tells where single indices go. What rounds have in common for all indices is computed once.
+type shuffler struct {
+	n      uint64
+	seed   types.Bytes32
+	pivots []uint64
+}
+
+func newShuffler(n uint64, seed types.Bytes32, rounds uint64) *shuffler {
+	sh := &shuffler{n: n, seed: seed, pivots: make([]uint64, rounds)}
+	var input [33]byte
 	copy(input[:32], seed[:])
-	for round := range rounds {
+	for round := range sh.pivots {
 		input[32] = byte(round)
-		head := sha256.Sum256(input[:33])
-		pivot := binary.LittleEndian.Uint64(head[:8]) % n
-		flip := (pivot + n - index) % n
+		head := sha256.Sum256(input[:])
+		sh.pivots[round] = binary.LittleEndian.Uint64(head[:8]) % n
+	}
+	return sh
+}
+
+func (sh *shuffler) index(index uint64) uint64 {
+	var input [37]byte
+	copy(input[:32], sh.seed[:])
+	for round, pivot := range sh.pivots {
+		flip := pivot + sh.n - index
+		if flip >= sh.n {
+			flip -= sh.n
+		}
 		position := max(index, flip)
+		input[32] = byte(round)
 		binary.LittleEndian.PutUint32(input[33:], uint32(position>>8))
 		source := sha256.Sum256(input[:])
 		if source[position>>3&31]>>(position&7)&1 == 1 {

@@ -1,6 +1,7 @@
 package transition
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/cresset/cresset/beacon/params"
@@ -93,7 +94,7 @@ func (s *State) shuffling(epoch types.Epoch) (*Shuffling, error) {
 		sh = s.env.Shufflings.get(key)
 	}
 	if sh == nil {
-		active := s.GetActiveValidatorIndices(epoch)
+		active := slices.Clone(s.activeAhead(epoch))
 		if len(active) == 0 {
 			return nil, broken("some validator is active", 0, "at least 1")
 		}
@@ -114,6 +115,22 @@ func (s *State) shuffling(epoch types.Epoch) (*Shuffling, error) {
 	}
 	s.shufflings[oldest] = sh
 	return sh, nil
+}
+
+// activeSet is the active validators of one epoch. It is not written to, and copies of a state share it.
+type activeSet struct {
+	epoch   types.Epoch
+	indices []uint32
+}
+
+// activeAhead is the active validators of an epoch, of which the last one asked for is kept: the end of an epoch draws the
+// proposers of the epoch after the next one from them, and that epoch's shuffling starts from them. No validator becomes
+// active or inactive so soon after it was asked for: MAX_SEED_LOOKAHEAD is not less than MIN_SEED_LOOKAHEAD.
+func (s *State) activeAhead(epoch types.Epoch) []uint32 {
+	if s.active == nil || s.active.epoch != epoch {
+		s.active = &activeSet{epoch, s.GetActiveValidatorIndices(epoch)}
+	}
+	return s.active.indices
 }
 
 // GetBeaconCommittee is the members of a committee. Spec: get_beacon_committee (phase0).

@@ -82,7 +82,7 @@ func ProcessSlots(s *State, slot types.Slot) error {
 
 // upgradeIfDue brings the state to the forks that begin at its epoch.
 func upgradeIfDue(s *State) error {
-	for fork := s.Cx.Fork + 1; fork <= params.Gloas && s.Spec().ForkEpoch(fork) == s.GetCurrentEpoch(); fork++ {
+	for fork := s.Cx.Fork + 1; s.Spec().ForkEpoch(fork) == s.GetCurrentEpoch(); fork++ {
 		if err := Upgrade(s, fork); err != nil {
 			return fmt.Errorf("upgrade to %v: %w", fork, err)
 		}

@@ -14,13 +14,25 @@ const (
 	blockSlotAt = 100 // behind the offset of the message and the signature
 )
 
+// forkAt is the fork of a slot. It fails on a fork whose containers are not defined here.
+func forkAt(spec *params.Spec, slot Slot) (params.Fork, error) {
+	fork := spec.ForkAtSlot(slot)
+	if fork > params.Gloas {
+		return 0, fmt.Errorf("slot %d is of fork %v, the last one supported is %v", slot, fork, params.Gloas)
+	}
+	return fork, nil
+}
+
 // DecodeBeaconState decodes a state whose fork follows from its slot and the spec's schedule.
 func DecodeBeaconState(spec *params.Spec, src []byte) (*BeaconState, error) {
 	if len(src) < stateSlotAt+8 {
 		return nil, fmt.Errorf("decode state: %w: %d bytes hold no slot", ssz.ErrSize, len(src))
 	}
 	slot := Slot(binary.LittleEndian.Uint64(src[stateSlotAt:]))
-	fork := spec.ForkAtSlot(slot)
+	fork, err := forkAt(spec, slot)
+	if err != nil {
+		return nil, fmt.Errorf("decode state: %w", err)
+	}
 	state := NewBeaconState(spec, fork)
 	if err := state.UnmarshalSSZ(src); err != nil {
 		return nil, fmt.Errorf("state of slot %d (%v): %w", slot, fork, err)
@@ -34,7 +46,11 @@ func DecodeSignedBeaconBlock(spec *params.Spec, src []byte) (*SignedBeaconBlock,
 		return nil, ssz.Context{}, fmt.Errorf("decode block: %w: %d bytes hold no slot", ssz.ErrSize, len(src))
 	}
 	slot := Slot(binary.LittleEndian.Uint64(src[blockSlotAt:]))
-	cx := ssz.Context{Spec: spec, Fork: spec.ForkAtSlot(slot)}
+	fork, err := forkAt(spec, slot)
+	if err != nil {
+		return nil, ssz.Context{}, fmt.Errorf("decode block: %w", err)
+	}
+	cx := ssz.Context{Spec: spec, Fork: fork}
 	block := new(SignedBeaconBlock)
 	if err := ssz.Unmarshal(cx, src, ssz.Container(block)); err != nil {
 		return nil, cx, fmt.Errorf("block of slot %d (%v): %w", slot, cx.Fork, err)

@@ -42,9 +42,6 @@ func rootVector(p *[]Root, n uint64) ssz.Node { return ssz.VectorOf(p, n, bytes3
 // branch is a Merkle branch of the given depth.
 func branch(p *[]Bytes32, depth uint64) ssz.Node { return ssz.VectorOf(p, depth, bytes32) }
 
-// byteVector is a ByteVector[n] whose length the preset decides. A nil slice stands for n zero bytes.
-func byteVector(p *[]byte, n uint64) ssz.Node { return ssz.Bits(p, 8*n) }
-
 // commitments is BlobKZGCommitments (deneb; modified gloas).
 func commitments(d *ssz.Def, p *[]KZGCommitment) ssz.Node {
 	return ssz.ListOf(p, ssz.Cap(d.Spec.MaxBlobCommitmentsPerBlock, d.Fork >= params.Gloas), commitment)
@@ -63,7 +60,7 @@ func bytesPerCell(d *ssz.Def) uint64 {
 func cells(d *ssz.Def, p *[][]byte) ssz.Node {
 	size := bytesPerCell(d)
 	return ssz.ListOf(p, ssz.Cap(d.Spec.MaxBlobCommitmentsPerBlock, d.Fork >= params.Gloas), func(c *[]byte) ssz.Node {
-		return byteVector(c, size)
+		return ssz.ByteVector(c, size)
 	})
 }
 

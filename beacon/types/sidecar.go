@@ -33,7 +33,7 @@ type BlobSidecar struct {
 func (x *BlobSidecar) Define(d *ssz.Def) {
 	s := d.Spec
 	d.Field("index", ssz.Uint(&x.Index))
-	d.Field("blob", byteVector(&x.Blob, params.BytesPerFieldElement*s.FieldElementsPerBlob))
+	d.Field("blob", ssz.ByteVector(&x.Blob, params.BytesPerFieldElement*s.FieldElementsPerBlob))
 	d.Field("kzg_commitment", ssz.Bytes(x.KZGCommitment[:]))
 	d.Field("kzg_proof", ssz.Bytes(x.KZGProof[:]))
 	d.Field("signed_block_header", ssz.Container(&x.SignedBlockHeader))
@@ -88,7 +88,7 @@ type MatrixEntry struct {
 
 // Define lists the fields of the container.
 func (x *MatrixEntry) Define(d *ssz.Def) {
-	d.Field("cell", byteVector(&x.Cell, bytesPerCell(d)))
+	d.Field("cell", ssz.ByteVector(&x.Cell, bytesPerCell(d)))
 	d.Field("kzg_proof", ssz.Bytes(x.KZGProof[:]))
 	d.Field("column_index", ssz.Uint(&x.ColumnIndex))
 	d.Field("row_index", ssz.Uint(&x.RowIndex))

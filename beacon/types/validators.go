@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/ssz/plist"
@@ -223,8 +224,7 @@ func (v *Validators) Reshape(progressive bool) {
 	if v.t.Progressive() == progressive {
 		return
 	}
-	out := Validators{n: v.n}
-	out.t.SetShape(progressive)
+	out := Validators{t: v.t.EmptyOf(progressive), n: v.n}
 	for i := range v.n {
 		from, c := v.t.Page(i)
 		out.ownIdentities(i, 1)
@@ -311,22 +311,35 @@ func (r validatorsNode) Encode(_ ssz.Context, dst []byte) ([]byte, error) {
 	if err := r.check(r.v.n); err != nil {
 		return dst, err
 	}
-	for i := range r.v.n {
-		p, c := r.v.page(i)
-		dst = append(dst, p.identities.pubkeys[c][:]...)
-		dst = append(dst, p.identities.credentials[c][:]...)
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(p.effectiveBalance[c]))
-		slashed := byte(0)
-		if p.slashed[c] {
-			slashed = 1
+	start := len(dst)
+	dst = slices.Grow(dst, validatorSize*r.v.n)[:start+validatorSize*r.v.n]
+	err := plist.Parallel(r.v.n, r.v.t.Cut, func(_, from, to int) error {
+		for i := from; i < to; {
+			count := min(r.v.t.PageLeft(i), to-i)
+			p, c := r.v.page(i)
+			for k := range count {
+				p.encode(c+k, dst[start+(i+k)*validatorSize:])
+			}
+			i += count
 		}
-		dst = append(dst, slashed)
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(p.activationEligibilityEpoch[c]))
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(p.activationEpoch[c]))
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(p.exitEpoch[c]))
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(p.withdrawableEpoch[c]))
+		return nil
+	})
+	return dst, err
+}
+
+func (p *columns) encode(c int, dst []byte) {
+	dst = dst[:validatorSize]
+	copy(dst, p.identities.pubkeys[c][:])
+	copy(dst[48:], p.identities.credentials[c][:])
+	binary.LittleEndian.PutUint64(dst[80:], uint64(p.effectiveBalance[c]))
+	dst[88] = 0
+	if p.slashed[c] {
+		dst[88] = 1
 	}
-	return dst, nil
+	binary.LittleEndian.PutUint64(dst[89:], uint64(p.activationEligibilityEpoch[c]))
+	binary.LittleEndian.PutUint64(dst[97:], uint64(p.activationEpoch[c]))
+	binary.LittleEndian.PutUint64(dst[105:], uint64(p.exitEpoch[c]))
+	binary.LittleEndian.PutUint64(dst[113:], uint64(p.withdrawableEpoch[c]))
 }
 
 func (r validatorsNode) Decode(_ ssz.Context, src []byte) error {
@@ -337,20 +350,22 @@ func (r validatorsNode) Decode(_ ssz.Context, src []byte) error {
 	if err := r.check(n); err != nil {
 		return err
 	}
-	*r.v = Validators{n: n}
-	r.v.t.SetShape(r.shape.Progressive)
-	for i := 0; i < n; {
-		count := min(r.v.t.PageLeft(i), n-i)
-		r.v.ownIdentities(i, count)
-		p, c := r.v.page(i)
-		for k := range count {
-			if err := p.decode(c+k, src[(i+k)*validatorSize:]); err != nil {
-				return fmt.Errorf("validator %d: %w", i+k, err)
+	*r.v = Validators{t: r.v.t.EmptyOf(r.shape.Progressive), n: n}
+	r.v.t.Open(n)
+	return plist.Parallel(n, r.v.t.Cut, func(_, from, to int) error {
+		for i := from; i < to; {
+			count := min(r.v.t.PageLeft(i), to-i)
+			r.v.ownIdentities(i, count)
+			p, c := r.v.page(i)
+			for k := range count {
+				if err := p.decode(c+k, src[(i+k)*validatorSize:]); err != nil {
+					return fmt.Errorf("validator %d: %w", i+k, err)
+				}
 			}
+			i += count
 		}
-		i += count
-	}
-	return nil
+		return nil
+	})
 }
 
 func (p *columns) decode(c int, src []byte) error {
@@ -418,8 +433,7 @@ func (r validatorsNode) DecodeJSON(cx ssz.Context, dec *json.Decoder) error {
 	if err := ssz.List(&values, r.shape).DecodeJSON(cx, dec); err != nil {
 		return err
 	}
-	*r.v = Validators{}
-	r.v.t.SetShape(r.shape.Progressive)
+	*r.v = Validators{t: r.v.t.EmptyOf(r.shape.Progressive)}
 	for _, val := range values {
 		r.v.Append(val)
 	}
@@ -427,4 +441,4 @@ func (r validatorsNode) DecodeJSON(cx ssz.Context, dec *json.Decoder) error {
 }
 
 func (r validatorsNode) IsZero(ssz.Context) bool { return r.v.n == 0 }
-func (r validatorsNode) Reset(ssz.Context)       { *r.v = Validators{} }
+func (r validatorsNode) Reset(ssz.Context)       { *r.v = Validators{t: r.v.t.EmptyOf(false)} }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -22,7 +20,7 @@ func readInput(path string, stdin io.Reader) ([]byte, error) {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, fileError(err)
+			return nil, usageError(err)
 		}
 		defer f.Close()
 		r = f
@@ -54,14 +52,6 @@ func unpack(packed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes claim to hold %d", len(packed), n)
 	}
 	return snappy.Decode(nil, packed)
-}
-
-// fileError makes a path that is not there an error of usage.
-func fileError(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return usageError(err)
-	}
-	return err
 }
 
 // loadSpec reads a network configuration and reports its unknown keys once.

@@ -50,6 +50,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	// What cobra refuses itself, before a command runs, is wrong usage: unknown commands and flags, values that do not parse.
+	code := exitUsage
+	root.PersistentPreRun = func(*cobra.Command, []string) { code = exitFailed }
 	root.AddCommand(replayCommand(), sszCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
@@ -61,8 +64,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	var exit *exitError
 	if !errors.As(err, &exit) {
-		// What cobra refuses itself: unknown commands and flags, values that do not parse.
-		exit = &exitError{exitUsage, err}
+		exit = &exitError{code, err}
 	}
 	if exit.err != errDiffer {
 		fmt.Fprintf(errs, "cresset: %v\n", exit)

@@ -82,18 +82,19 @@ func (f *replayFlags) run(ctx context.Context, in io.Reader, out, errs io.Writer
 		return inputError(fmt.Errorf("genesis %s: %w", f.genesis, err))
 	}
 	bar := newProgress(errs, len(files))
-	r.onEpoch = func(line string) {
+	r.onEpoch = func(line string) error {
 		bar.clear()
 		fmt.Fprintln(out, line)
+		return ctx.Err()
 	}
 	for i, file := range files {
-		if err := ctx.Err(); err != nil {
-			bar.clear()
-			return &exitError{exitFailed, fmt.Errorf("stopped at slot %d: %w", r.state.Slot, err)}
-		}
 		block, err := readBlock(spec, file)
 		if err == nil {
 			err = r.apply(block)
+		}
+		if stopped := ctx.Err(); stopped != nil {
+			bar.clear()
+			return &exitError{exitFailed, fmt.Errorf("stopped at slot %d: %w", r.state.Slot, stopped)}
 		}
 		if err != nil {
 			bar.clear()
@@ -123,7 +124,7 @@ type blockFile struct {
 func blockFiles(dir string, last types.Slot) ([]blockFile, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, usageError(err)
 	}
 	var files []blockFile
 	for _, e := range entries {
@@ -165,7 +166,8 @@ type replay struct {
 	state   *transition.State
 	hooks   transition.Hooks
 	pending int // blocks whose signatures wait to be verified
-	onEpoch func(line string)
+	// onEpoch, if set, hears of the end of each epoch. An error of it stops the replay.
+	onEpoch func(line string) error
 	// beforeEpoch, if set, sees the state at the end of each epoch, before the next one begins.
 	beforeEpoch func(*transition.State)
 	first, last types.Slot // of the blocks whose signatures wait
@@ -224,7 +226,10 @@ func (r *replay) advance(slot types.Slot) error {
 		}
 		if next%perEpoch == 0 && r.onEpoch != nil {
 			s := r.state
-			r.onEpoch(fmt.Sprintf("epoch %d: justified %s, finalized %s", s.GetCurrentEpoch(), checkpoint(s.CurrentJustifiedCheckpoint), checkpoint(s.FinalizedCheckpoint)))
+			line := fmt.Sprintf("epoch %d: justified %s, finalized %s", s.GetCurrentEpoch(), checkpoint(s.CurrentJustifiedCheckpoint), checkpoint(s.FinalizedCheckpoint))
+			if err := r.onEpoch(line); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang/snappy"
 
 	"github.com/cresset/cresset/beacon/spectest"
+	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
 )
@@ -328,6 +330,32 @@ func TestReplayNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestReplayCanBeStoppedOnTheWayToAFarBlock has a block in so far a future that nobody waits for the slots up to it.
+func TestReplayCanBeStoppedOnTheWayToAFarBlock(t *testing.T) {
+	dir := unpackChain(t, "fulu")
+	spec, err := loadSpec(dir+"/config.yaml", nil, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const slot = 1 << 40
+	block := types.SignedBeaconBlock{Message: types.BeaconBlock{Slot: slot}}
+	data, err := encode(ssz.Context{Spec: spec, Fork: spec.ForkAtSlot(slot)}, nodeOf(&block), "ssz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := t.TempDir()
+	if err := os.WriteFile(fmt.Sprintf("%s/%d.ssz", blocks, slot), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, []string{"replay", "--network-config", dir + "/config.yaml", "--genesis", dir + "/genesis.ssz_snappy", "--blocks", blocks}, nil, &stdout, &stderr)
+	if code != 1 || !strings.Contains(stderr.String(), "stopped at slot") {
+		t.Errorf("exit code %d: %s", code, stderr.String())
+	}
+}
+
 func TestWrongUsageExitsWithTwo(t *testing.T) {
 	for _, args := range [][]string{
 		{"replay"},
@@ -338,7 +366,12 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 		{"ssz", "root", "--type", "Nothing", "--fork", "fulu", "-"},
 		{"ssz", "root", "--type", "Checkpoint", "--fork", "atlantis", "-"},
 		{"ssz", "root", "--type", "Checkpoint", "--fork", "fulu", "--preset", "none", "-"},
+		{"ssz", "root", "--type", "Checkpoint", "--fork", "heze", "-"},
 		{"ssz", "prove", "--type", "Checkpoint", "--fork", "fulu", "-"},
+		{"ssz", "root", "--fork"},
+		{"ssz", "root", "--colour", "blue", "-"},
+		{"ssz", "diff", "--type", "Checkpoint", "--fork", "fulu", "-"},
+		{"replay", "--network-config", "replay_test.go/x", "--genesis", "x", "--blocks", "x"},
 	} {
 		if code, _, errs := command(t, args...); code != 2 || errs == "" {
 			t.Errorf("%q: exit code %d: %s", args, code, errs)

@@ -56,6 +56,9 @@ func (f *sszFlags) context(cmd *cobra.Command) (ssz.Context, error) {
 	if err != nil {
 		return ssz.Context{}, usageError(fmt.Errorf("--fork: %w", err))
 	}
+	if fork > params.Gloas {
+		return ssz.Context{}, usageError(fmt.Errorf("--fork is %v, the last one supported is %v", fork, params.Gloas))
+	}
 	if f.config != "" {
 		spec, err := loadSpec(f.config, cmd.InOrStdin(), cmd.ErrOrStderr())
 		return ssz.Context{Spec: spec, Fork: fork}, err

@@ -75,6 +75,19 @@ func TestSSZRootAndProof(t *testing.T) {
 	}
 }
 
+// TestFailureOfTheMachineIsNeitherWrongUsageNorWrongInput cannot write where there is a directory.
+func TestFailureOfTheMachineIsNeitherWrongUsageNorWrongInput(t *testing.T) {
+	path, _ := checkpointFile(t, 7)
+	code, _, errs := command(t, "ssz", "decode", "--type", "Checkpoint", "--fork", "fulu", "--output", t.TempDir(), path)
+	if code != 1 || errs == "" {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	code, _, errs = command(t, "ssz", "decode", "--type", "Checkpoint", "--fork", "fulu", "--to", "yaml", path)
+	if code != 2 || !strings.Contains(errs, "yaml") {
+		t.Errorf("unknown format: exit code %d: %s", code, errs)
+	}
+}
+
 func TestSSZDiffNamesTheFields(t *testing.T) {
 	a, _ := checkpointFile(t, 7)
 	b, _ := checkpointFile(t, 8)

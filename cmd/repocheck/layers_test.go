@@ -85,6 +85,7 @@ var table = []row{
 	{7, "validator/client", nil, nil},
 	{8, "beacon/node", nil, nil},
 	{free, "beacon/spectest", nil, nil},
+	{free, "beacon/synthetic", nil, nil},
 	{9, "cmd/cresset", nil, []string{"github.com/spf13/cobra", snappy, "golang.org/x/term"}},
 	{9, "cmd/cresset-beacon", nil, []string{"github.com/spf13/cobra", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint"}},
 	{9, "cmd/cresset-validator", nil, []string{"github.com/spf13/cobra", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint"}},

@@ -59,7 +59,7 @@ func (l *Objects[T, P]) Append(v T) {
 
 // Fill makes the list n default values.
 func (l *Objects[T, P]) Fill(n int) {
-	out := l.empty()
+	out := Objects[T, P]{t: l.t.Empty()}
 	for range n {
 		var zero T
 		out.Append(zero)
@@ -67,19 +67,12 @@ func (l *Objects[T, P]) Fill(n int) {
 	*l = out
 }
 
-// empty is a list of the same shape without elements.
-func (l *Objects[T, P]) empty() Objects[T, P] {
-	var out Objects[T, P]
-	out.t.SetShape(l.t.Progressive())
-	return out
-}
-
 // DropFront removes the first n elements. Values move with their roots, so that only inner nodes are hashed anew.
 func (l *Objects[T, P]) DropFront(n int) {
 	if n == 0 {
 		return
 	}
-	out := l.empty()
+	out := Objects[T, P]{t: l.t.Empty()}
 	out.appendAll(l, n)
 	*l = out
 }
@@ -109,8 +102,7 @@ func (l *Objects[T, P]) Reshape(progressive bool) {
 	if l.t.Progressive() == progressive {
 		return
 	}
-	var out Objects[T, P]
-	out.t.SetShape(progressive)
+	out := Objects[T, P]{t: l.t.EmptyOf(progressive)}
 	out.appendAll(l, 0)
 	*l = out
 }
@@ -209,8 +201,7 @@ func (p objectsNode[T, P]) Decode(cx ssz.Context, src []byte) error {
 	if err := p.check(n); err != nil {
 		return err
 	}
-	*p.l = Objects[T, P]{n: n}
-	p.l.t.SetShape(p.shape.Progressive)
+	*p.l = Objects[T, P]{t: p.l.t.EmptyOf(p.shape.Progressive), n: n}
 	for i := 0; i < n; {
 		count := min(p.l.t.PageLeft(i), n-i)
 		page, c := p.l.t.Write(i, count)
@@ -293,8 +284,7 @@ func (p objectsNode[T, P]) DecodeJSON(cx ssz.Context, dec *json.Decoder) error {
 	if err := p.slice(&values).DecodeJSON(cx, dec); err != nil {
 		return err
 	}
-	*p.l = Objects[T, P]{}
-	p.l.t.SetShape(p.shape.Progressive)
+	*p.l = Objects[T, P]{t: p.l.t.EmptyOf(p.shape.Progressive)}
 	for _, v := range values {
 		p.l.Append(v)
 	}
@@ -313,4 +303,4 @@ func (p objectsNode[T, P]) IsZero(cx ssz.Context) bool {
 	return true
 }
 
-func (p objectsNode[T, P]) Reset(ssz.Context) { *p.l = Objects[T, P]{} }
+func (p objectsNode[T, P]) Reset(ssz.Context) { *p.l = Objects[T, P]{t: p.l.t.EmptyOf(false)} }

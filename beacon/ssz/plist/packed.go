@@ -86,10 +86,7 @@ func (l *Packed[E]) Append(v E) {
 
 // Zero makes the list n zeros, in time independent of n.
 func (l *Packed[E]) Zero(n int) {
-	progressive := l.t.Progressive()
-	l.t = Tree[none]{}
-	l.t.SetShape(progressive)
-	l.n = n
+	l.t, l.n = l.t.Empty(), n
 }
 
 // Copy gives a list that shares memory with l until one of them is written to.
@@ -103,9 +100,7 @@ func (l *Packed[E]) Reshape(progressive bool) {
 	if l.t.Progressive() == progressive {
 		return
 	}
-	var out Packed[E]
-	out.t.SetShape(progressive)
-	out.n = l.n
+	out := Packed[E]{t: l.t.EmptyOf(progressive), n: l.n}
 	for i := 0; i < l.n; {
 		src := l.From(i)
 		i += copy(out.MutableFrom(i), src)
@@ -187,9 +182,7 @@ func (p packedNode[E]) Decode(_ ssz.Context, src []byte) error {
 	if err := p.check(n); err != nil {
 		return err
 	}
-	p.l.t = Tree[none]{}
-	p.l.t.SetShape(p.shape.Progressive)
-	p.l.n = n
+	p.l.t, p.l.n = p.l.t.EmptyOf(p.shape.Progressive), n
 	for i := 0; i < n; {
 		run := p.l.MutableFrom(i)
 		copy(bytesOf(run), src[i*size:])
@@ -293,4 +286,4 @@ func (p packedNode[E]) IsZero(ssz.Context) bool {
 	return true
 }
 
-func (p packedNode[E]) Reset(ssz.Context) { *p.l = Packed[E]{} }
+func (p packedNode[E]) Reset(ssz.Context) { *p.l = Packed[E]{t: p.l.t.EmptyOf(false)} }

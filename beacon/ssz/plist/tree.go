@@ -74,14 +74,21 @@ type Tree[P any] struct {
 // Progressive tells the shape of the tree.
 func (t *Tree[P]) Progressive() bool { return t.pad != 0 }
 
-// SetShape chooses the shape of an empty tree.
-func (t *Tree[P]) SetShape(progressive bool) {
-	if len(t.top) > 0 {
-		panic("plist: shape of a tree that is not empty")
-	}
-	t.pad = 0
+// Empty gives a tree of the same shape without chunks, to take the place of t, which must not be frozen.
+func (t *Tree[P]) Empty() Tree[P] { return t.EmptyOf(t.Progressive()) }
+
+// EmptyOf is Empty with a shape of its own.
+func (t *Tree[P]) EmptyOf(progressive bool) (out Tree[P]) {
+	t.mustBeWritable()
 	if progressive {
-		t.pad = ProgressivePad
+		out.pad = ProgressivePad
+	}
+	return out
+}
+
+func (t *Tree[P]) mustBeWritable() {
+	if t.frozen {
+		panic("plist: write to a frozen list")
 	}
 }
 
@@ -128,13 +135,8 @@ func (t *Tree[P]) PageLeft(i int) int { return pageChunks - (i+t.pad)&(pageChunk
 
 // Write gives the page that holds chunk i for writing and marks count chunks from i on as changed; they lie in one page.
 func (t *Tree[P]) Write(i, count int) (page *Page[P], chunk int) {
-	if t.frozen {
-		panic("plist: write to a frozen list")
-	}
-	if t.stamps == nil {
-		t.stamps = new(atomic.Uint64)
-		t.stamp = t.stamps.Add(1)
-	}
+	t.mustBeWritable()
+	t.stamped()
 	b, p, c := t.locate(i)
 	br := t.ownBranch(b)
 	page = ownPage(br, p, t.stamp)
@@ -142,8 +144,18 @@ func (t *Tree[P]) Write(i, count int) (page *Page[P], chunk int) {
 	page.stale |= mask
 	page.known &^= mask
 	br.stale |= 1 << p
-	t.stale = true
+	if !t.stale { // an open tree has it set, so that its writers only read it
+		t.stale = true
+	}
 	return page, c
+}
+
+// stamped gives a new tree its stamp.
+func (t *Tree[P]) stamped() {
+	if t.stamps == nil {
+		t.stamps = new(atomic.Uint64)
+		t.stamp = t.stamps.Add(1)
+	}
 }
 
 func (t *Tree[P]) ownBranch(b int) *branch[P] {
