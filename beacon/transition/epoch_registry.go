@@ -15,6 +15,10 @@ func (p *pass) findRun(i, n int, v types.ValidatorColumns) {
 	electra := p.s.Since(params.Electra)
 	for k := range n {
 		index, balance := types.ValidatorIndex(i+k), v.EffectiveBalance[k]
+		waits := bit(v.ActivationEpoch[k] == params.FarFutureEpoch) | bit(v.ActivationEligibilityEpoch[k] == params.FarFutureEpoch)
+		if waits|bit(v.Slashed[k])|bit(balance <= spec.EjectionBalance)&bit(v.ExitEpoch[k] == params.FarFutureEpoch) == 0 {
+			continue // as nearly all
+		}
 		if v.Slashed[k] {
 			p.found.slashed = append(p.found.slashed, index)
 		}
@@ -87,14 +91,13 @@ func applySlashings(s *State, slashed []types.ValidatorIndex) {
 	due := s.GetCurrentEpoch() + types.Epoch(spec.EpochsPerSlashingsVector/2)
 	var penalty func(types.Gwei) types.Gwei
 	for _, i := range slashed {
-		v := s.Validators.At(i)
-		if v.WithdrawableEpoch != due {
+		if s.Validators.WithdrawableEpoch(i) != due {
 			continue
 		}
 		if penalty == nil {
 			penalty = slashingPenalty(s)
 		}
-		s.DecreaseBalance(i, penalty(v.EffectiveBalance))
+		s.DecreaseBalance(i, penalty(s.Validators.EffectiveBalance(i)))
 	}
 }
 

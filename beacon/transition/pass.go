@@ -2,8 +2,10 @@ package transition
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz/plist"
 	"github.com/cresset/cresset/beacon/types"
 )
 
@@ -22,7 +24,15 @@ type candidates struct {
 	slashed  []types.ValidatorIndex
 }
 
-// pass is one walk over the registry's columns, a page at a time, with what its steps need to know.
+// append adds the candidates of a later share of the registry.
+func (c *candidates) append(later candidates) {
+	c.queue = append(c.queue, later.queue...)
+	c.eject = append(c.eject, later.eject...)
+	c.activate = append(c.activate, later.activate...)
+	c.slashed = append(c.slashed, later.slashed...)
+}
+
+// pass is one walk over a share of the registry's columns, a page at a time, with what its steps need to know.
 type pass struct {
 	s                 *State
 	previous, current types.Epoch
@@ -33,25 +43,50 @@ type pass struct {
 	found             candidates
 }
 
-// runPass walks over the registry. Altair and later.
+// runPass walks over the registry, several shares of it at the same time. Altair and later.
 func runPass(s *State, steps passSteps, report RewardReporter) (candidates, error) {
-	p := pass{
+	base := pass{
 		s: s, previous: s.GetPreviousEpoch(), current: s.GetCurrentEpoch(), leak: s.IsInInactivityLeak(),
 		bias: s.Spec().InactivityScoreBias, recovery: s.Spec().InactivityScoreRecoveryRate, report: report,
 	}
 	if steps.rewards {
-		if err := p.deltas.init(s); err != nil {
+		if err := base.deltas.init(s); err != nil {
 			return candidates{}, err
 		}
+		s.Balances.Open()
+	}
+	if steps.inactivity {
+		s.InactivityScores.Open()
 	}
 	n := s.Validators.Len()
-	for i := 0; i < n; {
-		run := s.Validators.From(i)
-		length := len(run.Slashed)
+	if report != nil {
+		err := base.walk(steps, 0, n)
+		return base.found, err
+	}
+	shares := make([]pass, runtime.GOMAXPROCS(0))
+	// Scores are as long as balances, so that what begins a branch of one begins a branch of the other.
+	err := plist.Parallel(n, s.Balances.Cut, func(share, from, to int) error {
+		p := base
+		err := p.walk(steps, from, to)
+		shares[share] = p
+		return err
+	})
+	var found candidates
+	for i := range shares {
+		found.append(shares[i].found)
+	}
+	return found, err
+}
+
+// walk takes the validators from one to before another through the steps.
+func (p *pass) walk(steps passSteps, from, to int) error {
+	for i := from; i < to; {
+		run := p.s.Validators.From(i)
+		length := min(len(run.Slashed), to-i)
 		if steps.inactivity || steps.rewards {
 			var err error
-			if length, err = p.dutyRun(i, run, steps); err != nil {
-				return candidates{}, err
+			if length, err = p.dutyRun(i, length, run, steps); err != nil {
+				return err
 			}
 		}
 		if steps.candidates {
@@ -59,30 +94,19 @@ func runPass(s *State, steps passSteps, report RewardReporter) (candidates, erro
 		}
 		i += length
 	}
-	return p.found, nil
+	return nil
 }
 
-// dutyRun updates the scores and balances of validators i and following, as far as all columns lie together, and returns
-// how many those are.
-func (p *pass) dutyRun(i int, v types.ValidatorColumns, steps passSteps) (int, error) {
+// dutyRun updates the scores and balances of at most n validators from i on, as far as all columns lie together, and
+// returns how many those are.
+func (p *pass) dutyRun(i, n int, v types.ValidatorColumns, steps passSteps) (int, error) {
 	flags := p.s.PreviousEpochParticipation.From(i)
 	scores := p.s.InactivityScores.From(i)
 	balances := p.s.Balances.From(i)
-	n := min(len(v.Slashed), len(flags), len(scores), len(balances))
+	n = min(n, len(flags), len(scores), len(balances))
 	var standing [64]standing
-	any := false
-	for k := range n {
-		active := v.ActivationEpoch[k] <= p.previous && p.previous < v.ExitEpoch[k]
-		switch {
-		case active && !v.Slashed[k]:
-			standing[k] = eligible | participates(flags[k])
-			any = true
-		case active || v.Slashed[k] && p.previous+1 < v.WithdrawableEpoch[k]:
-			standing[k] = eligible
-			any = true
-		}
-	}
-	if !any {
+	any := p.standings(standing[:n], flags, v)
+	if any == 0 {
 		return n, nil
 	}
 	if steps.inactivity {
@@ -97,6 +121,32 @@ func (p *pass) dutyRun(i int, v types.ValidatorColumns, steps passSteps) (int, e
 	return n, nil
 }
 
+// standings fills in the standing of each validator and returns them joined. Exited validators stand between active ones
+// all over the registry, so that a branch here would often be foreseen wrongly.
+func (p *pass) standings(out []standing, flags []uint8, v types.ValidatorColumns) (any standing) {
+	for k := range out {
+		active := bit(v.ActivationEpoch[k] <= p.previous) & bit(p.previous < v.ExitEpoch[k])
+		st := -standing(active) & (eligible | participates(flags[k]))
+		if v.Slashed[k] {
+			st &= eligible
+			if p.previous+1 < v.WithdrawableEpoch[k] {
+				st = eligible
+			}
+		}
+		out[k] = st
+		any |= st
+	}
+	return any
+}
+
+// bit is 1 for true.
+func bit(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // standing is what rewards and scores of a validator depend on: bit 7 whether it had duties in the previous epoch, the
 // low bits its flags if it was active and is not slashed.
 type standing uint8
@@ -109,6 +159,9 @@ func (st standing) has(flag int) bool { return st>>flag&1 == 1 }
 
 // inactivityRun moves the scores of one run. Spec: process_inactivity_updates (altair).
 func (p *pass) inactivityRun(i int, standing []standing, scores []uint64) error {
+	if !p.leak && p.bias <= p.recovery && allZero(scores) {
+		return nil // what a missed target adds is taken off again at once
+	}
 	var updated [64]uint64
 	changed := false
 	for k, st := range standing {
@@ -133,6 +186,14 @@ func (p *pass) inactivityRun(i int, standing []standing, scores []uint64) error 
 		copy(p.s.InactivityScores.MutableRange(i, len(standing)), updated[:])
 	}
 	return nil
+}
+
+func allZero(scores []uint64) bool {
+	any := uint64(0)
+	for _, score := range scores {
+		any |= score
+	}
+	return any == 0
 }
 
 // rewardsRun pays the validators of one run. Spec: process_rewards_and_penalties (altair; modified bellatrix).

@@ -131,6 +131,12 @@ func (v *Validators) ExitEpoch(i ValidatorIndex) Epoch {
 	return p.exitEpoch[c]
 }
 
+// WithdrawableEpoch is the withdrawable epoch of validator i.
+func (v *Validators) WithdrawableEpoch(i ValidatorIndex) Epoch {
+	p, c := v.page(int(i))
+	return p.withdrawableEpoch[c]
+}
+
 // SetEffectiveBalance changes the effective balance of validator i.
 func (v *Validators) SetEffectiveBalance(i ValidatorIndex, to Gwei) {
 	p, c := v.write(int(i))
