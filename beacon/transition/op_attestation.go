@@ -160,17 +160,13 @@ func (s *State) attestationRoot(data *types.AttestationData) types.Root {
 // attestersKey is the sum of the attesters' keys. Where fewer than half of a committee are absent it is the committee's
 // sum, which is kept with the shuffling, minus them. All that is absent, and all else that is present, is added up at once.
 func (s *State) attestersKey(sh *Shuffling, slot types.Slot, parts []attesters) (*bls.PublicKey, error) {
-	var whole []*bls.PublicKey
+	var mostlyPresent []types.CommitteeIndex
 	var present, absent []uint32
 	for i := range parts {
 		part := &parts[i]
 		mostly := 2*part.count > len(part.members)
 		if mostly {
-			sum, err := sh.committeeKey(s, slot, part.committee)
-			if err != nil {
-				return nil, err
-			}
-			whole = append(whole, sum)
+			mostlyPresent = append(mostlyPresent, part.committee)
 			if part.count == len(part.members) {
 				continue
 			}
@@ -183,6 +179,10 @@ func (s *State) attestersKey(sh *Shuffling, slot types.Slot, parts []attesters) 
 				present = append(present, m)
 			}
 		}
+	}
+	whole, err := sh.committeeKeys(s, slot, mostlyPresent)
+	if err != nil {
+		return nil, err
 	}
 	if len(present) > 0 {
 		sum, err := s.sumKeys(present)

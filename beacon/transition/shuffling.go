@@ -3,6 +3,8 @@ package transition
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
+	"runtime"
 	"sync"
 
 	"github.com/cresset/cresset/beacon/bls"
@@ -65,6 +67,22 @@ func (sh *Shuffling) committeeKey(s *State, slot types.Slot, index types.Committ
 	sum := &sh.sums[sh.number(slot, index)]
 	sum.once.Do(func() { sum.key, sum.err = s.sumKeys(sh.Committee(slot, index)) })
 	return sum.key, sum.err
+}
+
+// committeeKeys is the sums of the keys of several committees of a slot; those not known yet are computed on all cores.
+func (sh *Shuffling) committeeKeys(s *State, slot types.Slot, committees []types.CommitteeIndex) ([]*bls.PublicKey, error) {
+	keys, errs := make([]*bls.PublicKey, len(committees)), make([]error, len(committees))
+	workers := min(runtime.GOMAXPROCS(0), len(committees))
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(committees); i += workers {
+				keys[i], errs[i] = sh.committeeKey(s, slot, committees[i])
+			}
+		})
+	}
+	wg.Wait()
+	return keys, errors.Join(errs...)
 }
 
 // sumKeys adds up the keys of validators.
