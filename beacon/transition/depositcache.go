@@ -2,7 +2,6 @@ package transition
 
 import (
 	"errors"
-	"runtime"
 	"sync"
 
 	"github.com/cresset/cresset/beacon/bls"
@@ -102,19 +101,13 @@ func VerifyDepositSignatures(spec *params.Spec, env *Env, kind types.DomainType,
 // verifyDeposits fills the verdicts of the chosen deposits.
 func verifyDeposits(env *Env, domain types.Domain, deposits []types.DepositData, chosen []int, verdicts []bool) {
 	points := make([]*bls.PublicKey, len(chosen))
-	workers := min(runtime.GOMAXPROCS(0), len(chosen))
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for k := w; k < len(chosen); k += workers {
-				// A key that is no point makes the deposit invalid, as any wrong signature does.
-				if point, err := env.Keys.PublicKeyOf(deposits[chosen[k]].Pubkey); err == nil {
-					points[k] = point
-				}
-			}
-		})
-	}
-	wg.Wait()
+	_ = onAllCores(len(chosen), func(k int) error {
+		// A key that is no point makes the deposit invalid, as any wrong signature does.
+		if point, err := env.Keys.PublicKeyOf(deposits[chosen[k]].Pubkey); err == nil {
+			points[k] = point
+		}
+		return nil
+	})
 	var sets []bls.Set
 	var of []int
 	for k, i := range chosen {

@@ -3,9 +3,6 @@ package transition
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
-	"runtime"
-	"sync"
 
 	"github.com/cresset/cresset/beacon/bls"
 	"github.com/cresset/cresset/beacon/params"
@@ -91,18 +88,11 @@ func (s *State) ComputeProposerIndices(epoch types.Epoch, seed types.Bytes32, ca
 		return nil, err
 	}
 	out := make([]types.ValidatorIndex, s.Spec().SlotsPerEpoch)
-	errs := make([]error, len(out))
-	workers := min(runtime.GOMAXPROCS(0), len(out))
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for i := w; i < len(out); i += workers {
-				out[i], errs[i] = s.ComputeProposerIndex(candidates, hashWithUint64(seed, uint64(start)+uint64(i)))
-			}
-		})
-	}
-	wg.Wait()
-	return out, within("proposer", errors.Join(errs...))
+	err = onAllCores(len(out), func(i int) (err error) {
+		out[i], err = s.ComputeProposerIndex(candidates, hashWithUint64(seed, uint64(start)+uint64(i)))
+		return err
+	})
+	return out, within("proposer", err)
 }
 
 // GetBeaconProposerIndices draws the proposers of an epoch from its active validators, from Gloas on from those not

@@ -3,8 +3,6 @@ package transition
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
-	"runtime"
 	"sync"
 
 	"github.com/cresset/cresset/beacon/bls"
@@ -71,18 +69,12 @@ func (sh *Shuffling) committeeKey(s *State, slot types.Slot, index types.Committ
 
 // committeeKeys is the sums of the keys of several committees of a slot; those not known yet are computed on all cores.
 func (sh *Shuffling) committeeKeys(s *State, slot types.Slot, committees []types.CommitteeIndex) ([]*bls.PublicKey, error) {
-	keys, errs := make([]*bls.PublicKey, len(committees)), make([]error, len(committees))
-	workers := min(runtime.GOMAXPROCS(0), len(committees))
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for i := w; i < len(committees); i += workers {
-				keys[i], errs[i] = sh.committeeKey(s, slot, committees[i])
-			}
-		})
-	}
-	wg.Wait()
-	return keys, errors.Join(errs...)
+	keys := make([]*bls.PublicKey, len(committees))
+	err := onAllCores(len(committees), func(i int) (err error) {
+		keys[i], err = sh.committeeKey(s, slot, committees[i])
+		return err
+	})
+	return keys, err
 }
 
 // sumKeys adds up the keys of validators.

@@ -65,19 +65,21 @@ func InitializePTCWindow(s *State) ([]*types.PTC, error) {
 	return window, nil
 }
 
-// epochPTCs draws the payload timeliness committees of an epoch.
+// epochPTCs draws the payload timeliness committees of an epoch, several slots at a time.
 func epochPTCs(s *State, epoch types.Epoch) ([]*types.PTC, error) {
 	start, err := types.ComputeStartSlotAtEpoch(s.Spec(), epoch)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*types.PTC, s.Spec().SlotsPerEpoch)
-	for i := range out {
-		if out[i], err = s.ComputePTC(start + types.Slot(i)); err != nil {
-			return nil, err
-		}
+	if _, err := s.shuffling(epoch); err != nil { // from here on the state is only read
+		return nil, within("payload timeliness committee", err)
 	}
-	return out, nil
+	out := make([]*types.PTC, s.Spec().SlotsPerEpoch)
+	err = onAllCores(len(out), func(i int) (err error) {
+		out[i], err = s.ComputePTC(start + types.Slot(i))
+		return err
+	})
+	return out, err
 }
 
 // PrefetchBuilderDeposits verifies the signatures that the upgrade to Gloas will ask for, into the Env's cache. A node

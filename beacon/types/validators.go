@@ -231,15 +231,36 @@ func (v *Validators) Reshape(progressive bool) {
 		return
 	}
 	out := Validators{t: v.t.EmptyOf(progressive), n: v.n}
-	for i := range v.n {
-		from, c := v.t.Page(i)
-		out.ownIdentities(i, 1)
-		out.set(i, from.Values.at(c))
-		if root, ok := from.Known(c); ok {
-			out.t.SetKnown(i, root)
+	out.t.Open(v.n)
+	_ = plist.Parallel(v.n, out.t.Cut, func(_, start, end int) error {
+		for i := start; i < end; {
+			count := min(v.t.PageLeft(i), out.t.PageLeft(i), end-i)
+			out.ownIdentities(i, count)
+			from, c := v.t.Page(i)
+			to, d := out.page(i)
+			to.copy(d, &from.Values, c, count)
+			for k := range count {
+				if root, ok := from.Known(c + k); ok {
+					out.t.SetKnown(i+k, root)
+				}
+			}
+			i += count
 		}
-	}
+		return nil
+	})
 	*v = out
+}
+
+// copy takes over count validators from another page.
+func (p *columns) copy(at int, from *columns, c, count int) {
+	copy(p.identities.pubkeys[at:], from.identities.pubkeys[c:c+count])
+	copy(p.identities.credentials[at:], from.identities.credentials[c:c+count])
+	copy(p.effectiveBalance[at:], from.effectiveBalance[c:c+count])
+	copy(p.activationEligibilityEpoch[at:], from.activationEligibilityEpoch[c:c+count])
+	copy(p.activationEpoch[at:], from.activationEpoch[c:c+count])
+	copy(p.exitEpoch[at:], from.exitEpoch[c:c+count])
+	copy(p.withdrawableEpoch[at:], from.withdrawableEpoch[c:c+count])
+	copy(p.slashed[at:], from.slashed[c:c+count])
 }
 
 // Rehash brings the cached nodes up to date.
