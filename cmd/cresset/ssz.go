@@ -106,6 +106,14 @@ func (f *sszFlags) load(cmd *cobra.Command, cx ssz.Context, path string) (ssz.No
 	return node, format, nil
 }
 
+// value reads a value together with its context.
+func (f *sszFlags) value(cmd *cobra.Command, path string) (cx ssz.Context, node ssz.Node, format string, err error) {
+	if cx, err = f.context(cmd); err == nil {
+		node, format, err = f.load(cmd, cx, path)
+	}
+	return cx, node, format, err
+}
+
 func (f *sszFlags) decodeCommand() *cobra.Command {
 	var to, output string
 	cmd := &cobra.Command{
@@ -113,11 +121,7 @@ func (f *sszFlags) decodeCommand() *cobra.Command {
 		Short: "Turn SSZ into JSON, or JSON into SSZ (FILE - is standard input)",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cx, err := f.context(cmd)
-			if err != nil {
-				return err
-			}
-			node, format, err := f.load(cmd, cx, args[0])
+			cx, node, format, err := f.value(cmd, args[0])
 			if err != nil {
 				return err
 			}
@@ -163,11 +167,7 @@ func (f *sszFlags) rootCommand() *cobra.Command {
 		Short: "Print the hash tree root",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cx, err := f.context(cmd)
-			if err != nil {
-				return err
-			}
-			node, _, err := f.load(cmd, cx, args[0])
+			cx, node, _, err := f.value(cmd, args[0])
 			if err != nil {
 				return err
 			}
@@ -204,11 +204,7 @@ func (f *sszFlags) proveCommand() *cobra.Command {
 			if len(gindices)+len(paths) == 0 {
 				return usageError(errors.New("--gindex or --path is missing"))
 			}
-			cx, err := f.context(cmd)
-			if err != nil {
-				return err
-			}
-			node, _, err := f.load(cmd, cx, args[0])
+			cx, node, _, err := f.value(cmd, args[0])
 			if err != nil {
 				return err
 			}
@@ -264,13 +260,9 @@ func (f *sszFlags) diffCommand() *cobra.Command {
 		Short: "Print where two values differ, a line each; exit code 1 if they do",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cx, err := f.context(cmd)
-			if err != nil {
-				return err
-			}
 			var values [2]any
 			for i, path := range args {
-				node, _, err := f.load(cmd, cx, path)
+				cx, node, _, err := f.value(cmd, path)
 				if err != nil {
 					return err
 				}
