@@ -31,19 +31,24 @@ func checkAllocation(t *testing.T, input int, f func()) {
 	}
 }
 
-// FuzzSSZ decodes any container of any fork: no panic, bounded memory, and what decodes encodes to the same bytes.
-func FuzzSSZ(f *testing.F) {
-	spec := params.Minimal()
+// addSeeds gives the fuzzer the default value of every container of every fork.
+func addSeeds(f *testing.F, spec *params.Spec, most int, encode func(ssz.Context, ssz.Node) ([]byte, error)) {
 	names := types.Names()
 	slices.Sort(names)
 	for kind, name := range names {
 		for fork := range params.Gloas + 1 {
 			cx := ssz.Context{Spec: spec, Fork: fork}
-			if encoded, err := ssz.Marshal(cx, ssz.Container(types.New(name))); err == nil && len(encoded) < 1<<14 {
+			if encoded, err := encode(cx, ssz.Container(types.New(name))); err == nil && len(encoded) < most {
 				f.Add(byte(kind), byte(fork), encoded)
 			}
 		}
 	}
+}
+
+// FuzzSSZ decodes any container of any fork: no panic, bounded memory, and what decodes encodes to the same bytes.
+func FuzzSSZ(f *testing.F) {
+	spec := params.Minimal()
+	addSeeds(f, spec, 1<<14, ssz.Marshal)
 	f.Fuzz(func(t *testing.T, kind, fork byte, src []byte) {
 		name, cx := subject(spec, kind, fork)
 		node := ssz.Container(types.New(name))
@@ -68,16 +73,7 @@ func FuzzSSZ(f *testing.F) {
 // FuzzJSON decodes any container from JSON: no panic, bounded memory, and what decodes goes to JSON and SSZ and back.
 func FuzzJSON(f *testing.F) {
 	spec := params.Minimal()
-	names := types.Names()
-	slices.Sort(names)
-	for kind, name := range names {
-		for fork := range params.Gloas + 1 {
-			cx := ssz.Context{Spec: spec, Fork: fork}
-			if text, err := ssz.MarshalJSON(cx, ssz.Container(types.New(name))); err == nil && len(text) < 1<<13 {
-				f.Add(byte(kind), byte(fork), text)
-			}
-		}
-	}
+	addSeeds(f, spec, 1<<13, ssz.MarshalJSON)
 	f.Fuzz(func(t *testing.T, kind, fork byte, src []byte) {
 		name, cx := subject(spec, kind, fork)
 		node := ssz.Container(types.New(name))

@@ -120,16 +120,17 @@ func (l *Objects[T, P]) Rehash(cx ssz.Context) {
 }
 
 // List is the node of the list with a limit in elements.
-func (l *Objects[T, P]) List(shape ssz.Shape) ssz.Node { return objectsNode[T, P]{l, shape, 0} }
+func (l *Objects[T, P]) List(shape ssz.Shape) ssz.Node {
+	return objectsNode[T, P]{l, schema{shape: shape}}
+}
 
 // Vector is the node of the list as a vector of n elements.
-func (l *Objects[T, P]) Vector(n uint64) ssz.Node { return objectsNode[T, P]{l, ssz.Shape{}, n} }
+func (l *Objects[T, P]) Vector(n uint64) ssz.Node { return objectsNode[T, P]{l, schema{vector: n}} }
 
 // objectsNode is an Objects list under a schema.
 type objectsNode[T any, P Object[T]] struct {
-	l      *Objects[T, P]
-	shape  ssz.Shape
-	vector uint64
+	l *Objects[T, P]
+	schema
 }
 
 // elementSize is the encoded size of an element, and whether Go lays it out exactly so: then the sum of its field
@@ -138,16 +139,6 @@ func (p objectsNode[T, P]) elementSize(cx ssz.Context) (size int, plain bool) {
 	var zero T
 	size, _ = ssz.Container(P(&zero)).Size(cx)
 	return size, uintptr(size) == unsafe.Sizeof(zero)
-}
-
-func (p objectsNode[T, P]) check(n int) error {
-	switch {
-	case p.vector > 0 && uint64(n) != p.vector:
-		return fmt.Errorf("%w: vector has %d elements, its length is %d", ssz.ErrSize, n, p.vector)
-	case p.vector == 0 && !p.shape.Progressive && uint64(n) > p.shape.Limit:
-		return &ssz.LimitError{Have: uint64(n), Limit: p.shape.Limit}
-	}
-	return nil
 }
 
 // sized makes a vector that was never set n default values.

@@ -112,29 +112,18 @@ func (l *Packed[E]) Reshape(progressive bool) {
 func (l *Packed[E]) Rehash() { l.t.Rehash(nil) }
 
 // List is the node of the list with a limit in elements.
-func (l *Packed[E]) List(shape ssz.Shape) ssz.Node { return packedNode[E]{l, shape, 0} }
+func (l *Packed[E]) List(shape ssz.Shape) ssz.Node { return packedNode[E]{l, schema{shape: shape}} }
 
 // Vector is the node of the list as a vector of n elements.
-func (l *Packed[E]) Vector(n uint64) ssz.Node { return packedNode[E]{l, ssz.Shape{}, n} }
+func (l *Packed[E]) Vector(n uint64) ssz.Node { return packedNode[E]{l, schema{vector: n}} }
 
 // packedNode is a Packed list under a schema.
 type packedNode[E Element] struct {
-	l      *Packed[E]
-	shape  ssz.Shape
-	vector uint64
+	l *Packed[E]
+	schema
 }
 
 func (p packedNode[E]) elementSize() int { return 32 / p.l.perChunk() }
-
-func (p packedNode[E]) check(n int) error {
-	switch {
-	case p.vector > 0 && uint64(n) != p.vector:
-		return fmt.Errorf("%w: vector has %d elements, its length is %d", ssz.ErrSize, n, p.vector)
-	case p.vector == 0 && !p.shape.Progressive && uint64(n) > p.shape.Limit:
-		return &ssz.LimitError{Have: uint64(n), Limit: p.shape.Limit}
-	}
-	return nil
-}
 
 // sized makes a vector that was never set n zeros.
 func (p packedNode[E]) sized() {
