@@ -134,19 +134,13 @@ func ProcessParentExecutionPayload(s *State, block *types.BeaconBlock) error {
 // proposer calls it, too, before it computes withdrawals. Spec: apply_parent_execution_payload (gloas).
 func ApplyParentExecutionPayload(s *State, requests *types.ExecutionRequests) error {
 	spec, bid := s.Spec(), s.LatestExecutionPayloadBid
-	for _, list := range []struct {
-		rule string
-		have int
-		most uint64
-	}{
+	if err := checkLimits([]listLimit{
 		{"len(requests.withdrawals) <= MAX_WITHDRAWAL_REQUESTS_PER_PAYLOAD", len(requests.Withdrawals), spec.MaxWithdrawalRequestsPerPayload},
 		{"len(requests.consolidations) <= MAX_CONSOLIDATION_REQUESTS_PER_PAYLOAD", len(requests.Consolidations), spec.MaxConsolidationRequestsPerPayload},
 		{"len(requests.builder_deposits) <= MAX_BUILDER_DEPOSIT_REQUESTS_PER_PAYLOAD", len(requests.BuilderDeposits), spec.MaxBuilderDepositRequestsPerPayload},
 		{"len(requests.builder_exits) <= MAX_BUILDER_EXIT_REQUESTS_PER_PAYLOAD", len(requests.BuilderExits), spec.MaxBuilderExitRequestsPerPayload},
-	} {
-		if err := atMost(list.rule, list.have, list.most); err != nil {
-			return err
-		}
+	}); err != nil {
+		return err
 	}
 	if err := processRequests(s, requests); err != nil {
 		return err

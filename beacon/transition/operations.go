@@ -85,29 +85,29 @@ func with[T any](h Hooks, process func(*State, *T, Hooks) error) func(*State, *T
 
 // checkOperationCounts checks the lists that have no limit in their type any more. Spec: process_operations (gloas).
 func checkOperationCounts(spec *params.Spec, body *types.BeaconBlockBody) error {
-	for _, list := range []struct {
-		rule string
-		have int
-		most uint64
-	}{
+	return checkLimits([]listLimit{
 		{"len(body.proposer_slashings) <= MAX_PROPOSER_SLASHINGS", len(body.ProposerSlashings), spec.MaxProposerSlashings},
 		{"len(body.attester_slashings) <= MAX_ATTESTER_SLASHINGS_ELECTRA", len(body.AttesterSlashings), spec.MaxAttesterSlashingsElectra},
 		{"len(body.attestations) <= MAX_ATTESTATIONS_ELECTRA", len(body.Attestations), spec.MaxAttestationsElectra},
 		{"len(body.voluntary_exits) <= MAX_VOLUNTARY_EXITS", len(body.VoluntaryExits), spec.MaxVoluntaryExits},
 		{"len(body.bls_to_execution_changes) <= MAX_BLS_TO_EXECUTION_CHANGES", len(body.BLSToExecutionChanges), spec.MaxBLSToExecutionChanges},
 		{"len(body.payload_attestations) <= MAX_PAYLOAD_ATTESTATIONS", len(body.PayloadAttestations), spec.MaxPayloadAttestations},
-	} {
-		if err := atMost(list.rule, list.have, list.most); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
-// atMost checks the length of a list.
-func atMost(rule string, have int, most uint64) error {
-	if uint64(have) > most {
-		return broken(rule, have, most)
+// listLimit is a rule about the length of a list.
+type listLimit struct {
+	rule string
+	have int
+	most uint64
+}
+
+// checkLimits fails on the first list that is too long.
+func checkLimits(lists []listLimit) error {
+	for _, list := range lists {
+		if uint64(list.have) > list.most {
+			return broken(list.rule, list.have, list.most)
+		}
 	}
 	return nil
 }

@@ -101,9 +101,7 @@ func builderDepositVerdicts(s *State) map[int]bool {
 	for i := range s.PendingDeposits.Len() {
 		if d := s.PendingDeposits.At(i); asked[d.Pubkey] {
 			positions = append(positions, i)
-			deposits = append(deposits, types.DepositData{
-				Pubkey: d.Pubkey, WithdrawalCredentials: d.WithdrawalCredentials, Amount: d.Amount, Signature: d.Signature,
-			})
+			deposits = append(deposits, depositDataOf(d))
 		}
 	}
 	verdicts := make(map[int]bool, len(positions))
@@ -145,7 +143,7 @@ func OnboardBuildersFromPendingDeposits(s *State) error {
 			s.Builders.Append(types.Builder{
 				Pubkey:            d.Pubkey,
 				Version:           params.PayloadBuilderVersion,
-				ExecutionAddress:  types.ExecutionAddress(d.WithdrawalCredentials[12:]),
+				ExecutionAddress:  accountOf(d.WithdrawalCredentials),
 				Balance:           d.Amount,
 				DepositEpoch:      types.ComputeEpochAtSlot(s.Spec(), d.Slot),
 				WithdrawableEpoch: params.FarFutureEpoch,
