@@ -214,11 +214,14 @@ func (x *BeaconState) Freeze() (Root, error) {
 	return root, nil
 }
 
-// freezer is a persistent list of the state.
-type freezer interface{ Freeze() }
+// persistent is a persistent list of the state.
+type persistent interface {
+	Freeze()
+	Footprint(plist.Seen) int
+}
 
-func (x *BeaconState) lists() []freezer {
-	return []freezer{
+func (x *BeaconState) lists() []persistent {
+	return []persistent{
 		&x.BlockRoots, &x.StateRoots, &x.HistoricalRoots, &x.Eth1DataVotes, &x.Validators, &x.Balances, &x.RandaoMixes,
 		&x.Slashings, &x.PreviousEpochParticipation, &x.CurrentEpochParticipation, &x.InactivityScores,
 		&x.HistoricalSummaries, &x.PendingDeposits, &x.PendingPartialWithdrawals, &x.PendingConsolidations,
