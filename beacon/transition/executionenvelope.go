@@ -31,12 +31,17 @@ func VerifyExecutionPayloadEnvelope(s *State, signed *types.SignedExecutionPaylo
 	if err := checkPromisedPayload(s, envelope); err != nil {
 		return nil, err
 	}
+	return EnvelopeRequest(envelope, s.LatestExecutionPayloadBid.BlobKZGCommitments), nil
+}
+
+// EnvelopeRequest is what a revealed payload asks of the execution client, with the commitments of its block's bid.
+func EnvelopeRequest(envelope *types.ExecutionPayloadEnvelope, commitments []types.KZGCommitment) *NewPayloadRequest {
 	return &NewPayloadRequest{
 		ExecutionPayload:      &envelope.Payload,
-		VersionedHashes:       versionedHashes(s.LatestExecutionPayloadBid.BlobKZGCommitments),
+		VersionedHashes:       versionedHashes(commitments),
 		ParentBeaconBlockRoot: envelope.ParentBeaconBlockRoot,
 		ExecutionRequests:     &envelope.ExecutionRequests,
-	}, nil
+	}
 }
 
 // VerifyExecutionPayloadEnvelopeSignature collects the signature of an envelope: that of its builder, or of the block's

@@ -19,6 +19,27 @@ type NewPayloadRequest struct {
 	ExecutionRequests     *types.ExecutionRequests // since electra
 }
 
+// GetNewPayloadRequest is what a block asks of the execution client, nil if it brings no payload: before the merge and from
+// Gloas on. Processing the block gives the same; this is for whoever wants to ask before.
+func GetNewPayloadRequest(cx ssz.Context, block *types.BeaconBlock) *NewPayloadRequest {
+	if cx.Fork < params.Bellatrix || cx.Fork >= params.Gloas || ssz.Container(&block.Body.ExecutionPayload).IsZero(cx) {
+		return nil
+	}
+	return newPayloadRequest(cx.Fork, &block.Body, block.ParentRoot)
+}
+
+func newPayloadRequest(fork params.Fork, body *types.BeaconBlockBody, parent types.Root) *NewPayloadRequest {
+	request := &NewPayloadRequest{ExecutionPayload: &body.ExecutionPayload}
+	if fork >= params.Deneb {
+		request.VersionedHashes = versionedHashes(body.BlobKZGCommitments)
+		request.ParentBeaconBlockRoot = parent
+	}
+	if fork >= params.Electra {
+		request.ExecutionRequests = &body.ExecutionRequests
+	}
+	return request
+}
+
 // Check is the part of verify_and_notify_new_payload that needs no execution client: no transaction is empty. A request
 // that fails it is invalid, whatever the execution client says. Spec: verify_and_notify_new_payload (bellatrix).
 func (r *NewPayloadRequest) Check() error {
@@ -140,21 +161,15 @@ func ProcessExecutionPayload(s *State, body *types.BeaconBlockBody) (*NewPayload
 	if err := s.checkPayloadTime(payload); err != nil {
 		return nil, err
 	}
-	request := &NewPayloadRequest{ExecutionPayload: payload}
 	if s.Since(params.Deneb) {
 		if err := s.checkBlobCount(body.BlobKZGCommitments); err != nil {
 			return nil, err
 		}
-		request.VersionedHashes = versionedHashes(body.BlobKZGCommitments)
-		request.ParentBeaconBlockRoot = s.LatestBlockHeader.ParentRoot
-	}
-	if s.Since(params.Electra) {
-		request.ExecutionRequests = &body.ExecutionRequests
 	}
 	header, err := payload.Header(s.Cx)
 	if err != nil {
 		return nil, err
 	}
 	s.LatestExecutionPayloadHeader = header
-	return request, nil
+	return newPayloadRequest(s.Cx.Fork, body, s.LatestBlockHeader.ParentRoot), nil
 }

@@ -77,6 +77,30 @@ func (sh *Shuffling) committeeKeys(s *State, slot types.Slot, committees []types
 	return keys, err
 }
 
+// PrepareEpoch computes ahead of time what blocks of an epoch ask for first: its committees and the sums of their keys, and the
+// committees of the epoch after it. The state is in the epoch.
+func (s *State) PrepareEpoch(epoch types.Epoch) error {
+	sh, err := s.Shuffling(epoch)
+	if err != nil {
+		return err
+	}
+	first, err := types.ComputeStartSlotAtEpoch(s.Spec(), epoch)
+	if err != nil {
+		return err
+	}
+	all := make([]types.CommitteeIndex, sh.CommitteesPerSlot)
+	for i := range all {
+		all[i] = types.CommitteeIndex(i)
+	}
+	for slot := range types.Slot(sh.slots) {
+		if _, err := sh.committeeKeys(s, first+slot, all); err != nil {
+			return err
+		}
+	}
+	_, err = s.Shuffling(epoch + s.Spec().MinSeedLookahead)
+	return err
+}
+
 // sumKeys adds up the keys of validators.
 func (s *State) sumKeys(members []uint32) (*bls.PublicKey, error) {
 	indices := make([]uint64, len(members))

@@ -8,8 +8,8 @@ import (
 	"github.com/cresset/cresset/beacon/types"
 )
 
-// shufflingsKept bounds the cache: four epochs of four branches. A shuffling of 1 million validators has 4 MB.
-const shufflingsKept = 16
+// shufflingBytes bounds the cache: a shuffling of 1 million validators has 4 MB, so that 16 epochs and branches fit.
+const shufflingBytes = 64 << 20
 
 // ShufflingCache holds shufflings by what decides them. It may be used by many goroutines.
 type ShufflingCache struct {
@@ -17,6 +17,7 @@ type ShufflingCache struct {
 		sync.Mutex
 		entries map[shufflingKey]*Shuffling
 		order   []shufflingKey // oldest first
+		bytes   int
 	}
 }
 
@@ -46,14 +47,22 @@ func (c *ShufflingCache) put(key shufflingKey, sh *Shuffling) *Shuffling {
 	if first := c.mu.entries[key]; first != nil {
 		return first
 	}
-	if len(c.mu.order) == shufflingsKept {
+	for len(c.mu.order) > 0 && c.mu.bytes+sh.bytes() > shufflingBytes {
+		c.mu.bytes -= c.mu.entries[c.mu.order[0]].bytes()
 		delete(c.mu.entries, c.mu.order[0])
 		c.mu.order = c.mu.order[1:]
 	}
+	c.mu.bytes += sh.bytes()
 	c.mu.entries[key] = sh
 	c.mu.order = append(c.mu.order, key)
 	return sh
 }
+
+// committeeSumBytes is about what one committee costs besides its members: the sum of its keys and what guards it.
+const committeeSumBytes = 256
+
+// bytes is about what the shuffling takes.
+func (sh *Shuffling) bytes() int { return 4*len(sh.indices) + committeeSumBytes*len(sh.sums) }
 
 // decisionKey is the key of an epoch's shuffling, if the state still has the root of the block that decides it.
 func (s *State) decisionKey(epoch types.Epoch) (shufflingKey, bool) {

@@ -27,14 +27,19 @@ func ApplyBlock(s *State, signed *types.SignedBeaconBlock, h Hooks) (*NewPayload
 	if err != nil {
 		return nil, err
 	}
+	return payload, CheckStateRoot(s, &signed.Message)
+}
+
+// CheckStateRoot compares the state after a block with the root that the block promises. Spec: state_transition (phase0).
+func CheckStateRoot(s *State, block *types.BeaconBlock) error {
 	root, err := s.HashTreeRoot()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if root != signed.Message.StateRoot {
-		return nil, broken("block.state_root == hash_tree_root(state)", signed.Message.StateRoot, root)
+	if root != block.StateRoot {
+		return broken("block.state_root == hash_tree_root(state)", block.StateRoot, root)
 	}
-	return payload, nil
+	return nil
 }
 
 // VerifyBlockSignature collects the signature of the block's proposer. Spec: verify_block_signature (phase0).
