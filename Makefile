@@ -8,7 +8,7 @@ BENCH_PKGS ?= ./...
 CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
 RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench clean
+.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 bench: ## benchmarks: make bench BENCH=regexp BENCH_PKGS=./beacon/ssz/...
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 0 $(BENCH_PKGS)
+
+geth: ## build geth, the execution client of the tests with the build tag geth, into bin/
+	$(GO) build -C tools/geth -trimpath -o ../../bin/geth github.com/ethereum/go-ethereum/cmd/geth
 
 clean: ## remove what was built
 	rm -rf bin

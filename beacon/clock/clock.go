@@ -94,16 +94,17 @@ func (c *Clock) WaitUntil(ctx context.Context, t time.Time) error {
 // After gives a channel that receives once the duration has passed, and a function that frees what waits for it.
 func (c *Clock) After(d time.Duration) (<-chan time.Time, func()) { return c.source.After(d) }
 
-// Slots calls f at the start of every slot, beginning with the next one, until the context ends. A slot that began while f ran
-// is not called for: f reads the present slot from the clock.
-func (c *Clock) Slots(ctx context.Context, f func()) error {
-	for next := c.CurrentSlot() + 1; ; next = c.CurrentSlot() + 1 {
-		if c.Now().Before(c.genesis) {
-			next = 0
+// Slots calls f once for every slot after one that was handled already, as soon as it begins, until the context ends. Where several
+// began while f ran it is called for the last of them: f reads the present slot from the clock.
+func (c *Clock) Slots(ctx context.Context, handled types.Slot, f func()) error {
+	for {
+		if now := c.CurrentSlot(); now > handled {
+			handled = now
+			f()
+			continue
 		}
-		if err := c.WaitUntil(ctx, c.StartOf(next)); err != nil {
+		if err := c.WaitUntil(ctx, c.StartOf(handled+1)); err != nil {
 			return err
 		}
-		f()
 	}
 }

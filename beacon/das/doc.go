@@ -4,5 +4,5 @@
 // Layer 2: it imports beacon/params, beacon/types and beacon/kzg. It is pure: no clock, disk, network or logger, and
 // no state. All functions are safe for concurrent use.
 //
-// Spec files covered: fulu/das-core.md.
+// Spec files covered: fulu/das-core.md, and the checks of sidecars in p2p-interface.md (deneb, fulu, gloas).
 package das

@@ -38,13 +38,14 @@ func plan() Plan {
 			"sanity/blocks":          runBlocks,
 			"sanity/slots":           runSlots,
 
+			"fork_choice/*":       runForkChoice,
+			"fast_confirmation/*": runFastConfirmation,
+			"sync/optimistic":     runForkChoice,
+
 			"ssz_static/*":  runSSZStatic,
 			"ssz_generic/*": runSSZGeneric,
 		},
 		NotRun: []string{
-			"fork_choice/*",
-			"fast_confirmation/*",
-			"sync/optimistic",
 			"networking/gossip_*",
 		},
 	}

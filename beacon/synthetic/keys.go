@@ -112,3 +112,12 @@ func parallel(n int, f func(i int)) {
 	}
 	wg.Wait()
 }
+
+// SignAll is the aggregate of the signatures of keys, at least one; a number may come several times. It costs one signature.
+func (k Keys) SignAll(numbers []uint64, root types.Root) types.BLSSignature {
+	var signers sum
+	for _, n := range numbers {
+		signers.add(n)
+	}
+	return k.sign(signers, root)
+}

@@ -75,6 +75,9 @@ func (s *State) targetBalance(epoch types.Epoch) (sum types.Gwei, err error) {
 	if epoch == s.GetCurrentEpoch() {
 		attestations = s.CurrentEpochAttestations
 	}
+	if len(attestations) == 0 {
+		return 0, nil // in its first slot an epoch has no block root yet, and none is asked for
+	}
 	seen := make([]bool, s.Validators.Len())
 	target, err := s.GetBlockRoot(epoch)
 	if err != nil {

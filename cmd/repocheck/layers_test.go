@@ -31,13 +31,14 @@ const (
 	pubsub     = "github.com/libp2p/go-libp2p-pubsub"
 	snappy     = "github.com/golang/snappy"
 	yaml       = "go.yaml.in/yaml/v3"
+	zstd       = "github.com/klauspost/compress/zstd"
 )
 
 // everywhere lists the modules that extend the standard library and may be used by every package.
 var everywhere = []string{"golang.org/x/sync", "golang.org/x/sys"}
 
 // testModules may be used by every test.
-var testModules = []string{"pgregory.net/rapid", yaml, snappy, "github.com/klauspost/compress/zstd"}
+var testModules = []string{"pgregory.net/rapid", yaml, snappy, zstd}
 
 var table = []row{
 	{0, "beacon/params", nil, []string{yaml}},
@@ -55,9 +56,12 @@ var table = []row{
 	{2, "beacon/apiclient", nil, nil},
 	{2, "validator/protection", nil, []string{"github.com/mattn/go-sqlite3"}},
 	{3, "beacon/pool", nil, nil},
-	{3, "beacon/store", []string{"beacon/store/kv"}, nil},
+	{3, "beacon/store", []string{"beacon/store/kv"}, []string{zstd}},
 	{3, "beacon/store/kv", nil, []string{"github.com/cockroachdb/pebble/v2"}},
-	{3, "beacon/engine", nil, []string{"github.com/golang-jwt/jwt/v5"}},
+	{3, "beacon/engine", []string{"beacon/engine/wire"}, []string{"github.com/golang-jwt/jwt/v5"}},
+	{3, "beacon/engine/wire", nil, nil},
+	{3, "beacon/engine/mock", []string{"beacon/engine/wire"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto/sha3"}},
+	{free, "beacon/engine/gethtest", nil, nil},
 	{3, "beacon/builder", nil, nil},
 	{3, "beacon/p2p", nil, []string{libp2p, multiaddr, discv5, gethRLP}},
 	{3, "sync/light", nil, nil},
@@ -83,9 +87,11 @@ var table = []row{
 	{6, "validator/keyapi", nil, nil},
 	{7, "beacon/api", nil, nil},
 	{7, "validator/client", nil, nil},
-	{8, "beacon/node", nil, nil},
+	{8, "beacon/node", nil, []string{snappy}},
 	{free, "beacon/spectest", nil, nil},
 	{free, "beacon/synthetic", nil, nil},
+	{free, "beacon/simnet", nil, nil},
+	{free, "beacon/recorded", nil, []string{snappy}},
 	{9, "cmd/cresset", nil, []string{"github.com/spf13/cobra", snappy, "golang.org/x/term"}},
 	{9, "cmd/cresset-beacon", nil, []string{"github.com/spf13/cobra", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint"}},
 	{9, "cmd/cresset-validator", nil, []string{"github.com/spf13/cobra", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint"}},

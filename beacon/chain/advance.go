@@ -1,0 +1,53 @@
+package chain
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// advanceBefore is how long before a slot begins the head's state is brought to it, in parts of a slot.
+const advanceBefore = 4
+
+// advance brings the head's state to the next slot before that begins, over the end of the epoch too, so that the block of the slot
+// finds the state it builds on. At the end of an epoch it gets ready what the next one asks for first: its committees with the
+// sums of their keys, and the balances that fork choice goes by.
+func (c *Chain) advance(ctx context.Context) error {
+	for {
+		next := c.clock.CurrentSlot() + 1
+		due := c.clock.StartOf(next).Add(-c.clock.SlotDuration() / advanceBefore)
+		if !c.clock.Now().Before(due) {
+			next++
+			due = c.clock.StartOf(next).Add(-c.clock.SlotDuration() / advanceBefore)
+		}
+		if err := c.clock.WaitUntil(ctx, due); err != nil {
+			return err
+		}
+		if err := c.advanceHead(ctx, next); err != nil && ctx.Err() == nil && !errors.Is(err, ErrUnknownBlock) {
+			c.log.Warn("the head's state could not be brought to the next slot ahead of time", "slot", next, "error", err)
+		}
+	}
+}
+
+// advanceAtMost is how many slots a head may be old to be worth it: a node that is catching up does not build on its head.
+const advanceAtMost = 2 * 32
+
+func (c *Chain) advanceHead(ctx context.Context, next types.Slot) error {
+	head := c.Snapshot().Head
+	if head.Slot >= next || next-head.Slot > advanceAtMost {
+		return nil
+	}
+	s, err := c.stateAt(ctx, head.Root, next, true)
+	if err != nil {
+		return err
+	}
+	if err := c.states.put(head.Root, s); err != nil {
+		return err
+	}
+	if c.startOf(c.epochOf(next)) != next {
+		return nil
+	}
+	c.balances.prepare(types.Checkpoint{Epoch: c.epochOf(next), Root: head.Root})
+	return s.Copy().PrepareEpoch(c.epochOf(next))
+}

@@ -1,0 +1,368 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/cresset/cresset/beacon/das"
+	"github.com/cresset/cresset/beacon/kzg"
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
+	"github.com/cresset/cresset/beacon/store"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// dataTracker holds verified columns and blobs of blocks that are not imported yet, bounded by bytes: the blocks whose data came
+// first give way. With the block they go to disk.
+type dataTracker struct {
+	chain *Chain
+	limit int
+
+	mu struct {
+		sync.Mutex
+		bytes  int
+		blocks map[types.Root]*blockData
+		order  []types.Root // oldest first; may name blocks that are gone
+	}
+}
+
+// blockData is the data of one block.
+type blockData struct {
+	slot    types.Slot
+	bytes   int
+	columns map[uint64]*types.DataColumnSidecar
+	blobs   map[uint64]*types.BlobSidecar
+}
+
+func newDataTracker(c *Chain, limit int) *dataTracker {
+	t := &dataTracker{chain: c, limit: limit}
+	t.mu.blocks = map[types.Root]*blockData{}
+	return t
+}
+
+// hold keeps data of a block; add puts it into the block's record. What does not fit into the limit is not kept.
+func (t *dataTracker) hold(root types.Root, slot types.Slot, bytes int, add func(*blockData)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if bytes > t.limit {
+		return
+	}
+	for t.mu.bytes+bytes > t.limit {
+		oldest := t.mu.order[0]
+		t.mu.order = t.mu.order[1:]
+		t.dropLocked(oldest)
+	}
+	d := t.mu.blocks[root]
+	if d == nil {
+		d = &blockData{slot: slot, columns: map[uint64]*types.DataColumnSidecar{}, blobs: map[uint64]*types.BlobSidecar{}}
+		t.mu.blocks[root] = d
+		t.mu.order = append(t.mu.order, root)
+	}
+	d.bytes += bytes
+	t.mu.bytes += bytes
+	add(d)
+}
+
+func (t *dataTracker) dropLocked(root types.Root) *blockData {
+	d := t.mu.blocks[root]
+	if d == nil {
+		return nil
+	}
+	t.mu.bytes -= d.bytes
+	delete(t.mu.blocks, root)
+	if i := slices.Index(t.mu.order, root); i >= 0 {
+		t.mu.order = slices.Delete(t.mu.order, i, i+1)
+	}
+	return d
+}
+
+// take removes what is held of a block; it may be nil.
+func (t *dataTracker) take(root types.Root) *blockData {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.dropLocked(root)
+}
+
+// prune drops the data of slots up to the finalized one.
+func (t *dataTracker) prune(finalized types.Slot) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for root, d := range t.mu.blocks {
+		if d.slot <= finalized {
+			t.dropLocked(root)
+		}
+	}
+}
+
+// columns is the columns that are at hand of a block, in memory or on disk.
+func (t *dataTracker) columns(root types.Root) (held map[uint64]*types.DataColumnSidecar, stored []uint64, err error) {
+	t.mu.Lock()
+	if d := t.mu.blocks[root]; d != nil {
+		held = maps.Clone(d.columns)
+	}
+	t.mu.Unlock()
+	stored, err = t.chain.store.ColumnIndices(root)
+	return held, stored, err
+}
+
+// blobs is the commitments of the blobs that are at hand of a block.
+func (t *dataTracker) blobs(root types.Root) (map[uint64]types.KZGCommitment, error) {
+	at := map[uint64]types.KZGCommitment{}
+	t.mu.Lock()
+	if d := t.mu.blocks[root]; d != nil {
+		for i, b := range d.blobs {
+			at[i] = b.KZGCommitment
+		}
+	}
+	t.mu.Unlock()
+	stored, err := t.chain.store.BlobSidecars(root)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	for _, b := range stored {
+		at[b.Index] = b.KZGCommitment
+	}
+	return at, nil
+}
+
+// requireData checks that the data of the payload inside a block was seen.
+func (c *Chain) requireData(in *incomingBlock) error {
+	if in.cx.Fork < params.Deneb || in.cx.Fork >= params.Gloas {
+		return nil
+	}
+	return c.data.require(in.root, in.signed.Message.Slot, in.signed.Message.Body.BlobKZGCommitments)
+}
+
+// require checks that what this node keeps of a block's blobs is at hand: all blobs until Electra, its columns from Fulu on. Data
+// so old that nobody has to serve it is not asked for. Half of the columns suffice: the others are computed.
+// Spec: is_data_available (deneb; modified fulu, gloas).
+func (t *dataTracker) require(root types.Root, slot types.Slot, commitments []types.KZGCommitment) error {
+	c := t.chain
+	if len(commitments) == 0 || c.dataExpired(slot) {
+		return nil
+	}
+	if c.cfg.Spec.ForkAtSlot(slot) < params.Fulu {
+		return t.requireBlobs(root, slot, commitments)
+	}
+	held, stored, err := t.columns(root)
+	if err != nil {
+		return err
+	}
+	missing, have := 0, len(held)
+	for _, i := range stored {
+		if held[i] == nil {
+			have++
+		}
+	}
+	for _, i := range c.cfg.Custody {
+		if held[i] == nil && !slices.Contains(stored, i) {
+			missing++
+		}
+	}
+	switch {
+	case missing == 0:
+		return nil
+	case 2*uint64(have) < c.cfg.Spec.NumberOfColumns:
+		return fmt.Errorf("block %v of slot %d: %w: %d of %d columns to keep, %d columns in all", root, slot, ErrDataMissing, missing, len(c.cfg.Custody), have)
+	}
+	return t.reconstruct(root, slot, held, stored)
+}
+
+func (t *dataTracker) requireBlobs(root types.Root, slot types.Slot, commitments []types.KZGCommitment) error {
+	at, err := t.blobs(root)
+	if err != nil {
+		return err
+	}
+	for i, commitment := range commitments {
+		if have, ok := at[uint64(i)]; !ok || have != commitment {
+			return fmt.Errorf("block %v of slot %d: %w: blob %d of %d", root, slot, ErrDataMissing, i, len(commitments))
+		}
+	}
+	return nil
+}
+
+// reconstruct computes the columns that are missing from those at hand.
+func (t *dataTracker) reconstruct(root types.Root, slot types.Slot, held map[uint64]*types.DataColumnSidecar, stored []uint64) error {
+	c := t.chain
+	if len(stored) > 0 {
+		fromDisk, err := c.store.Columns(root, stored)
+		if err != nil {
+			return fmt.Errorf("read columns of block %v: %w", root, err)
+		}
+		if held == nil {
+			held = map[uint64]*types.DataColumnSidecar{}
+		}
+		for _, column := range fromDisk {
+			held[column.Index] = column
+		}
+	}
+	all, err := das.RecoverDataColumnSidecars(c.kzg, slices.Collect(maps.Values(held)))
+	if err != nil {
+		return fmt.Errorf("reconstruct columns of block %v: %w", root, err)
+	}
+	for _, column := range all {
+		if held[column.Index] == nil && slices.Contains(c.cfg.Custody, column.Index) {
+			t.hold(root, slot, columnSize(column), func(d *blockData) { d.columns[column.Index] = column })
+		}
+	}
+	return nil
+}
+
+// dataExpired tells whether data of a slot is too old for anybody to have to serve it.
+// Spec: MIN_EPOCHS_FOR_BLOB_SIDECARS_REQUESTS (deneb), MIN_EPOCHS_FOR_DATA_COLUMN_SIDECARS_REQUESTS (fulu).
+func (c *Chain) dataExpired(slot types.Slot) bool {
+	keep := c.cfg.Spec.MinEpochsForBlobSidecarsRequests
+	if c.cfg.Spec.ForkAtSlot(slot) >= params.Fulu {
+		keep = c.cfg.Spec.MinEpochsForDataColumnSidecarsRequests
+	}
+	return c.epochOf(slot)+types.Epoch(keep) < c.clock.CurrentEpoch()
+}
+
+func columnSize(s *types.DataColumnSidecar) int {
+	size := 512 + 48*(len(s.KZGCommitments)+len(s.KZGProofs))
+	for _, cell := range s.Column {
+		size += len(cell)
+	}
+	return size
+}
+
+// ImportColumns checks columns of blocks and keeps those that this node has custody of; a block or payload that waits for them
+// goes on. Columns of one block are best handed in together: their proofs are checked in one batch. From Gloas on the block has to
+// be known before its columns.
+func (c *Chain) ImportColumns(_ context.Context, columns []*types.DataColumnSidecar) error {
+	byBlock := map[types.Root][]*types.DataColumnSidecar{}
+	var order []types.Root
+	for _, s := range columns {
+		root, err := c.blockOfColumn(s)
+		if err != nil {
+			return fmt.Errorf("column %d: %w", s.Index, err)
+		}
+		if byBlock[root] == nil {
+			order = append(order, root)
+		}
+		byBlock[root] = append(byBlock[root], s)
+	}
+	for _, root := range order {
+		if err := c.importColumns(root, byBlock[root]); err != nil {
+			return fmt.Errorf("columns of block %v: %w", root, err)
+		}
+	}
+	return nil
+}
+
+// blockOfColumn is the root of the block that a column is of.
+func (c *Chain) blockOfColumn(s *types.DataColumnSidecar) (types.Root, error) {
+	if s.BeaconBlockRoot != (types.Root{}) { // gloas
+		return s.BeaconBlockRoot, nil
+	}
+	return types.HashTreeRoot(&s.SignedBlockHeader.Message), nil
+}
+
+func (c *Chain) importColumns(root types.Root, columns []*types.DataColumnSidecar) error {
+	slot := columns[0].SignedBlockHeader.Message.Slot
+	if columns[0].BeaconBlockRoot != (types.Root{}) {
+		slot = columns[0].Slot
+	}
+	cx := c.contextAt(slot)
+	if cx.Fork < params.Fulu {
+		return fmt.Errorf("column of slot %d, want one from fulu on", slot)
+	}
+	var commitments []types.KZGCommitment
+	if cx.Fork >= params.Gloas {
+		signed, err := c.store.Block(root)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrUnknownBlock, err)
+		}
+		commitments = signed.Message.Body.SignedExecutionPayloadBid.Message.BlobKZGCommitments
+	} else {
+		commitments = columns[0].KZGCommitments
+	}
+	for _, s := range columns {
+		if err := das.VerifyDataColumnSidecar(cx, s, commitments); err != nil {
+			return err
+		}
+		if cx.Fork < params.Gloas {
+			if err := das.VerifyDataColumnSidecarInclusionProof(cx, s); err != nil {
+				return err
+			}
+			if !slices.Equal(s.KZGCommitments, commitments) {
+				return fmt.Errorf("column %d has other commitments than column %d of the same block", s.Index, columns[0].Index)
+			}
+		}
+	}
+	if err := das.VerifyDataColumnSidecarsKZGProofs(c.kzg, columns, commitments); err != nil {
+		return err
+	}
+	for _, s := range columns {
+		c.data.hold(root, slot, columnSize(s), func(d *blockData) { d.columns[s.Index] = s })
+	}
+	c.dataArrived(root)
+	return nil
+}
+
+// ImportBlobs checks blobs of blocks before Fulu and keeps them; a block that waits for them goes on.
+func (c *Chain) ImportBlobs(_ context.Context, sidecars []*types.BlobSidecar) error {
+	blobs := make([]kzg.Blob, len(sidecars))
+	commitments := make([]kzg.Commitment, len(sidecars))
+	proofs := make([]kzg.Proof, len(sidecars))
+	for i, s := range sidecars {
+		cx := c.contextAt(s.SignedBlockHeader.Message.Slot)
+		if cx.Fork < params.Deneb || cx.Fork >= params.Fulu {
+			return fmt.Errorf("blob of slot %d, want one from deneb or electra", s.SignedBlockHeader.Message.Slot)
+		}
+		if err := das.VerifyBlobSidecarInclusionProof(cx, s); err != nil {
+			return err
+		}
+		if len(s.Blob) != len(blobs[i]) {
+			return fmt.Errorf("blob %d: have %d bytes, want %d", s.Index, len(s.Blob), len(blobs[i]))
+		}
+		copy(blobs[i][:], s.Blob)
+		commitments[i], proofs[i] = kzg.Commitment(s.KZGCommitment), kzg.Proof(s.KZGProof)
+	}
+	ok, err := c.kzg.VerifyBlobKZGProofBatch(blobs, commitments, proofs)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errors.New("verify_blob_kzg_proof_batch: a proof is wrong")
+	}
+	for _, s := range sidecars {
+		root := types.HashTreeRoot(&s.SignedBlockHeader.Message)
+		c.data.hold(root, s.SignedBlockHeader.Message.Slot, len(s.Blob)+2048, func(d *blockData) { d.blobs[s.Index] = s })
+		c.dataArrived(root)
+	}
+	return nil
+}
+
+// dataArrived goes on with what waited for data of a block. Data of a block that is imported already goes to disk at once.
+func (c *Chain) dataArrived(root types.Root) {
+	if b := c.index.get(root); b != nil {
+		c.persist.data(root)
+	}
+	c.retry(c.deferred.take(condition{kind: waitData, root: root}))
+}
+
+// putData adds the data that is held of a block to a batch. From Gloas on it comes with the payload.
+func (c *Chain) putData(batch *store.Batch, cx ssz.Context, root types.Root, d *blockData) error {
+	if d == nil {
+		return nil
+	}
+	for _, i := range slices.Sorted(maps.Keys(d.columns)) {
+		if !slices.Contains(c.cfg.Custody, i) {
+			continue
+		}
+		if err := batch.PutColumn(cx, root, d.slot, d.columns[i]); err != nil {
+			return err
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(d.blobs)) {
+		if err := batch.PutBlobSidecar(cx, root, d.slot, d.blobs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

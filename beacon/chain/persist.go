@@ -1,0 +1,425 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cresset/cresset/beacon/store"
+	"github.com/cresset/cresset/beacon/transition"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// persister writes to disk what an import need not wait for: the states at the start of epochs, fork choice as a whole, what
+// follows from finality. All of it can be computed again from what imports have written; it makes the next start fast and the disk
+// small.
+type persister struct {
+	chain *Chain
+	wake  chan struct{}
+
+	mu struct {
+		sync.Mutex
+		states []store.StateKey // to be written, oldest first
+		data   []types.Root     // imported blocks whose late columns are to be written
+		fc     *forkChoiceJob
+	}
+
+	base atomic.Pointer[baseState]
+}
+
+// baseState is the state that others are kept as differences to. It stays in memory: what is read from disk shares what it has in
+// common with it.
+type baseState struct {
+	key   store.StateKey
+	state *transition.State // frozen
+}
+
+// finalJob is what is left to do on disk for a finalized checkpoint.
+type finalJob struct {
+	checkpoint types.Checkpoint
+	state      store.StateKey // the checkpoint's state
+	canonical  []slotRoot     // newly finalized, with the last one finalized before
+	orphans    []slotRoot
+}
+
+// forkChoiceJob is fork choice, encoded, up to a record of the journal.
+type forkChoiceJob struct {
+	data    []byte
+	journal uint64
+	final   *finalJob // nil if nothing was finalized since the last job
+}
+
+// statesWaiting bounds the states that wait to be written. Each is the start of an epoch on some branch; one left out costs the next
+// start the blocks of an epoch.
+const statesWaiting = 256
+
+func newPersister(c *Chain) *persister { return &persister{chain: c, wake: make(chan struct{}, 1)} }
+
+func (p *persister) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// state asks for a state to be written.
+func (p *persister) state(key store.StateKey) {
+	p.mu.Lock()
+	if !slices.Contains(p.mu.states, key) && len(p.mu.states) < statesWaiting {
+		p.mu.states = append(p.mu.states, key)
+	}
+	p.mu.Unlock()
+	p.signal()
+}
+
+// data asks for the columns to be written that are held of an imported block.
+func (p *persister) data(root types.Root) {
+	p.mu.Lock()
+	if !slices.Contains(p.mu.data, root) && len(p.mu.data) < statesWaiting {
+		p.mu.data = append(p.mu.data, root)
+	}
+	p.mu.Unlock()
+	p.signal()
+}
+
+// forkChoice asks for fork choice to be written, and for the disk to follow finality if final is not nil. A later job takes the
+// place of one that waits, and its finalized blocks are added to that one's.
+func (p *persister) forkChoice(job forkChoiceJob) {
+	p.mu.Lock()
+	if earlier := p.mu.fc; earlier != nil && earlier.final != nil {
+		if job.final == nil {
+			job.final = earlier.final
+		} else {
+			job.final.canonical = append(earlier.final.canonical, job.final.canonical[1:]...)
+			job.final.orphans = append(earlier.final.orphans, job.final.orphans...)
+		}
+	}
+	p.mu.fc = &job
+	p.mu.Unlock()
+	p.signal()
+}
+
+func (p *persister) run(ctx context.Context) error {
+	for {
+		select {
+		case <-p.wake:
+			if err := p.work(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// work does all that has been asked for. States go first: a finalized checkpoint's is among them. Fork choice goes before what
+// finality deletes, so that no start finds a block in fork choice that is gone from disk.
+func (p *persister) work(ctx context.Context) error {
+	for ctx.Err() == nil {
+		p.mu.Lock()
+		states, data, fc := p.mu.states, p.mu.data, p.mu.fc
+		p.mu.states, p.mu.data, p.mu.fc = nil, nil, nil
+		p.mu.Unlock()
+		if len(states)+len(data) == 0 && fc == nil {
+			return nil
+		}
+		for _, key := range states {
+			if err := p.writeState(key); err != nil {
+				return err
+			}
+		}
+		for _, root := range data {
+			if err := p.writeData(root); err != nil {
+				return err
+			}
+		}
+		if fc == nil {
+			continue
+		}
+		if err := p.writeForkChoice(fc); err != nil {
+			return err
+		}
+		if fc.final != nil {
+			if err := p.followFinality(fc.final); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// writeState writes a state as a difference to the base. A block that is gone by now needs none.
+func (p *persister) writeState(key store.StateKey) error {
+	c := p.chain
+	if c.stored.has(key) {
+		return nil
+	}
+	s := c.states.latest(key.Root, key.Slot)
+	if s == nil || s.Slot != key.Slot {
+		if c.index.get(key.Root) == nil {
+			return nil
+		}
+		var err error
+		if s, err = c.stateAt(context.Background(), key.Root, key.Slot, true); err != nil {
+			if errors.Is(err, ErrUnknownBlock) {
+				return nil
+			}
+			return fmt.Errorf("state of slot %d to write: %w", key.Slot, err)
+		}
+		if _, err = s.Freeze(); err != nil {
+			return err
+		}
+	}
+	base, batch := p.base.Load(), c.store.NewBatch()
+	if err := batch.PutStateDiff(key, s.BeaconState, base.key, base.state.BeaconState); err != nil {
+		return fmt.Errorf("write state of slot %d: %w", key.Slot, err)
+	}
+	if err := batch.Commit(false); err != nil {
+		return fmt.Errorf("write state of slot %d: %w", key.Slot, err)
+	}
+	c.stored.add(key)
+	return nil
+}
+
+// writeData writes what is held of the data of a block that is imported already.
+func (p *persister) writeData(root types.Root) error {
+	c := p.chain
+	b := c.index.get(root)
+	if b == nil || c.spec.gloasAt(b.Slot) && !b.PayloadKnown() {
+		return nil
+	}
+	batch := c.store.NewBatch()
+	if err := c.putData(batch, c.contextAt(b.Slot), root, c.data.take(root)); err != nil {
+		return err
+	}
+	return batch.Commit(false)
+}
+
+// writeForkChoice replaces fork choice on disk and drops the journal that it makes superfluous, in one batch. With a finalized
+// checkpoint, the batch has what a start goes by: the checkpoint and the chain up to it.
+func (p *persister) writeForkChoice(job *forkChoiceJob) error {
+	c := p.chain
+	batch := c.store.NewBatch()
+	if err := batch.PutForkChoice(job.data); err != nil {
+		return fmt.Errorf("write fork choice: %w", err)
+	}
+	if err := batch.DropJournal(job.journal); err != nil {
+		return fmt.Errorf("drop journal: %w", err)
+	}
+	if job.final != nil {
+		for _, b := range job.final.canonical {
+			batch.PutCanonical(b.slot, b.root)
+		}
+		batch.PutFinalized(job.final.checkpoint)
+	}
+	if err := batch.Commit(true); err != nil {
+		return fmt.Errorf("write fork choice: %w", err)
+	}
+	return nil
+}
+
+// followFinality moves the chain up to a finalized checkpoint from what changes to what stays: old states become cold ones, what
+// lost is deleted. If the process ends in the middle the next finalized checkpoint finds the rest.
+func (p *persister) followFinality(job *finalJob) error {
+	c := p.chain
+	if err := p.writeState(job.state); err != nil {
+		return err
+	}
+	if err := p.moveToCold(job); err != nil {
+		return err
+	}
+	if c.epochOf(job.state.Slot) >= c.epochOf(p.base.Load().key.Slot)+c.cfg.BaseEpochs {
+		if err := p.rebase(job.state); err != nil {
+			return err
+		}
+	}
+	base, batch := p.base.Load().key, c.store.NewBatch()
+	for _, orphan := range job.orphans {
+		if err := batch.DeleteBlock(orphan.slot, orphan.root); err != nil {
+			return err
+		}
+	}
+	for _, key := range c.stored.before(job.state.Slot) {
+		if key == base || key == job.state {
+			continue
+		}
+		batch.DeleteState(key)
+		c.stored.remove(key)
+	}
+	for _, orphan := range job.orphans {
+		for _, key := range c.stored.of(orphan.root) {
+			if key != base {
+				batch.DeleteState(key)
+				c.stored.remove(key)
+			}
+		}
+	}
+	if err := batch.Commit(false); err != nil {
+		return fmt.Errorf("delete what finality ruled out: %w", err)
+	}
+	return nil
+}
+
+// moveToCold keeps the states of the finalized chain at the slots that the hierarchy of cold states has.
+func (p *persister) moveToCold(job *finalJob) error {
+	c := p.chain
+	for _, b := range job.canonical {
+		for _, key := range c.stored.of(b.root) {
+			if key.Slot > job.state.Slot || !c.store.IsColdSlot(key.Slot) {
+				continue
+			}
+			s, err := c.loadState(key)
+			if err != nil {
+				c.log.Error("a state cannot be kept for good", "slot", key.Slot, "error", err)
+				continue
+			}
+			if err := c.store.PutColdState(key.Slot, s.BeaconState); err != nil {
+				return fmt.Errorf("write cold state of slot %d: %w", key.Slot, err)
+			}
+		}
+	}
+	return nil
+}
+
+// rebase writes a finalized state whole. Others are kept as differences to it from now on; what was kept as a difference to the
+// old base is written anew, and the old base goes.
+func (p *persister) rebase(key store.StateKey) error {
+	c := p.chain
+	s, err := c.loadState(key)
+	if err != nil {
+		return fmt.Errorf("read the new base of states: %w", err)
+	}
+	if _, err := s.Freeze(); err != nil {
+		return err
+	}
+	batch := c.store.NewBatch()
+	if err := batch.PutState(key, s.BeaconState); err != nil {
+		return err
+	}
+	if err := batch.Commit(true); err != nil {
+		return fmt.Errorf("write the new base of states: %w", err)
+	}
+	for _, other := range c.stored.all() {
+		if other == key || other.Slot < key.Slot {
+			continue
+		}
+		state, err := c.loadState(other)
+		if err != nil {
+			return fmt.Errorf("read state of slot %d: %w", other.Slot, err)
+		}
+		if _, err := state.Freeze(); err != nil {
+			return err
+		}
+		batch := c.store.NewBatch()
+		if err := batch.PutStateDiff(other, state.BeaconState, key, s.BeaconState); err != nil {
+			return err
+		}
+		if err := batch.Commit(false); err != nil {
+			return err
+		}
+	}
+	old := p.base.Swap(&baseState{key, s}).key
+	batch = c.store.NewBatch()
+	batch.PutBase(key)
+	batch.DeleteState(old)
+	c.stored.remove(old)
+	return batch.Commit(true)
+}
+
+// save writes what is in memory to disk, at the end.
+func (c *Chain) save() error {
+	if c.w.fatal != nil {
+		return nil
+	}
+	// The writer has ended: what it left in its inbox was not acknowledged, and its state is free to be read.
+	c.saveForkChoice(nil)
+	if head := c.w.headBlock; head != nil {
+		c.persist.state(store.StateKey{Root: head.Root, Slot: head.Slot})
+	}
+	if err := c.persist.work(context.Background()); err != nil {
+		return fmt.Errorf("save the chain: %w", err)
+	}
+	return nil
+}
+
+// storedStates is which states are on disk, by block.
+type storedStates struct {
+	mu struct {
+		sync.Mutex
+		slots map[types.Root][]types.Slot
+	}
+}
+
+func newStoredStates() *storedStates {
+	s := &storedStates{}
+	s.mu.slots = map[types.Root][]types.Slot{}
+	return s
+}
+
+func (s *storedStates) add(key store.StateKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.mu.slots[key.Root], key.Slot) {
+		s.mu.slots[key.Root] = append(s.mu.slots[key.Root], key.Slot)
+	}
+}
+
+func (s *storedStates) remove(key store.StateKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := slices.DeleteFunc(s.mu.slots[key.Root], func(slot types.Slot) bool { return slot == key.Slot })
+	if len(left) == 0 {
+		delete(s.mu.slots, key.Root)
+		return
+	}
+	s.mu.slots[key.Root] = left
+}
+
+func (s *storedStates) has(key store.StateKey) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.mu.slots[key.Root], key.Slot)
+}
+
+// latest is the last slot up to one at which a state of a block is on disk.
+func (s *storedStates) latest(root types.Root, slot types.Slot) (best types.Slot, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, have := range s.mu.slots[root] {
+		if have <= slot && (!ok || have > best) {
+			best, ok = have, true
+		}
+	}
+	return best, ok
+}
+
+// of is the states on disk of a block.
+func (s *storedStates) of(root types.Root) (keys []store.StateKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, slot := range s.mu.slots[root] {
+		keys = append(keys, store.StateKey{Root: root, Slot: slot})
+	}
+	return keys
+}
+
+// before is the states on disk of earlier slots.
+func (s *storedStates) before(slot types.Slot) []store.StateKey {
+	return slices.DeleteFunc(s.all(), func(key store.StateKey) bool { return key.Slot >= slot })
+}
+
+// all is the states on disk.
+func (s *storedStates) all() (keys []store.StateKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, root := range slices.Collect(maps.Keys(s.mu.slots)) {
+		for _, slot := range s.mu.slots[root] {
+			keys = append(keys, store.StateKey{Root: root, Slot: slot})
+		}
+	}
+	return keys
+}

@@ -1,0 +1,137 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cresset/cresset/beacon/transition"
+	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/forkchoice"
+)
+
+// ImportSegment imports a run of blocks, each the parent of the next, with all their signatures in one batch. Blocks that are known
+// already may stand at its front. It returns how many blocks, from the front, are imported when it returns: all of them unless there
+// is an error, which is about the next one.
+func (c *Chain) ImportSegment(ctx context.Context, blocks []*types.SignedBeaconBlock, origin Origin) (int, error) {
+	incoming := make([]*incomingBlock, len(blocks))
+	for i, signed := range blocks {
+		in, err := c.newIncoming(signed, origin)
+		if err != nil {
+			return 0, err
+		}
+		if i > 0 && signed.Message.ParentRoot != incoming[i-1].root {
+			return 0, fmt.Errorf("block %d of the segment, of slot %d: parent is %v, want %v", i, signed.Message.Slot, signed.Message.ParentRoot, incoming[i-1].root)
+		}
+		incoming[i] = in
+	}
+	known := 0
+	for known < len(incoming) && c.index.get(incoming[known].root) != nil {
+		known++
+	}
+	verified, err := c.verifySegment(ctx, incoming[known:])
+	if len(verified) > 0 {
+		if _, applied := c.submitBlocks(ctx, verified); applied != nil {
+			return known, errors.Join(applied, err)
+		}
+	}
+	if failed := known + len(verified); err != nil {
+		c.countBlock(incoming[failed], 0, err)
+	}
+	for _, v := range verified {
+		c.countBlock(v.in, Applied, nil)
+	}
+	return known + len(verified), err
+}
+
+// verifySegment verifies blocks that build on each other and gives those that are fine, up to the first that is not.
+func (c *Chain) verifySegment(ctx context.Context, blocks []*incomingBlock) ([]*VerifiedBlock, error) {
+	if len(blocks) == 0 {
+		return nil, nil
+	}
+	if _, err := c.checkPlace(blocks[0]); err != nil {
+		return nil, err
+	}
+	first := &blocks[0].signed.Message
+	state, err := c.stateAt(ctx, first.ParentRoot, first.Slot, blocks[0].origin.policy().patient)
+	if err != nil {
+		return nil, err
+	}
+	verified, failed := c.runSegment(state, blocks)
+	if len(verified) == 0 || !blocks[0].origin.policy().verify {
+		return verified, failed
+	}
+	// Signatures are good for all or none: the caller asks again for the whole run.
+	for i, v := range verified {
+		if err := c.finishBlock(ctx, v); err != nil {
+			return verified[:i], err
+		}
+	}
+	return verified, failed
+}
+
+// runSegment applies blocks to a state one after the other and verifies their signatures together.
+func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock) (verified []*VerifiedBlock, failed error) {
+	var hooks transition.Hooks
+	if blocks[0].origin.policy().verify {
+		hooks.Signatures = &transition.SignatureBatch{}
+	}
+	for i, in := range blocks {
+		block := &in.signed.Message
+		if now := c.clock.CurrentSlot(); block.Slot > now {
+			failed = fmt.Errorf("block of slot %d at slot %d: %w", block.Slot, now, ErrFutureSlot)
+			break
+		}
+		if i > 0 {
+			state = state.Copy()
+			if block.Slot <= state.Slot {
+				failed = c.reject(in, fmt.Errorf("block.slot > parent.slot: have %d, want above %d", block.Slot, state.Slot))
+				break
+			}
+			if failed = c.advanceTo(block.ParentRoot, state, block.Slot); failed != nil {
+				break
+			}
+		}
+		if hooks.Signatures != nil {
+			hooks.Signatures.Of = fmt.Sprintf("slot %d", block.Slot)
+		}
+		merge := mergeBlock(state, block)
+		if _, err := transition.ApplyBlock(state, in.signed, hooks); err != nil {
+			failed = &RejectedError{block.Slot, in.root, err}
+			break
+		}
+		v, err := c.describe(in, state)
+		if err != nil {
+			failed = err
+			break
+		}
+		v.merge = merge
+		verified = append(verified, v)
+	}
+	if hooks.Signatures != nil && len(verified) > 0 {
+		if err := hooks.Signatures.Verify(); err != nil {
+			for _, v := range verified {
+				c.states.remove(v.in.root)
+			}
+			return nil, &RejectedError{verified[0].info.Slot, verified[0].in.root, err}
+		}
+	}
+	return verified, failed
+}
+
+// finishBlock has the execution client check the payload inside a block whose transition and signatures are fine, and looks for
+// its data.
+func (c *Chain) finishBlock(ctx context.Context, v *VerifiedBlock) (err error) {
+	if v.info.Execution, err = c.awaitPayload(ctx, c.startPayload(ctx, v.in), v.in); err != nil {
+		return err
+	}
+	if v.merge {
+		if err := c.validateMergeBlock(ctx, v.in, v.info.Execution); err != nil {
+			return err
+		}
+	}
+	if v.info.Execution == forkchoice.Invalid {
+		return c.reject(v.in, errors.New("payload is invalid"))
+	}
+	return c.requireData(v.in)
+}

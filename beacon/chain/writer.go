@@ -1,0 +1,126 @@
+package chain
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/forkchoice"
+)
+
+// writerState is what only the writer touches.
+type writerState struct {
+	fc *forkchoice.Store
+	// journal is the number of the next record of the journal.
+	journal uint64
+	// held are votes whose slot is not over.
+	held      []forkchoice.Attestation
+	heldBytes int
+
+	head      forkchoice.Node
+	headBlock *Block
+	justified types.Checkpoint
+	finalized types.Checkpoint
+	saved     types.Epoch // the epoch in which fork choice was last handed to the persister
+	confirmed types.Slot  // the slot for which the fast confirmation rule has run
+	noHead    bool        // no head could be found the last time
+	fatal     error
+}
+
+// write is the writer's loop. Blocks and ticks go before votes. It ends with the context, or with an error of the disk: going on
+// without it would lose what was acknowledged.
+func (c *Chain) write(ctx context.Context) error {
+	for c.w.fatal == nil {
+		select {
+		case f := <-c.inbox.urgent:
+			f()
+			continue
+		default:
+		}
+		select {
+		case f := <-c.inbox.urgent:
+			f()
+		case f := <-c.inbox.votes:
+			f()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return c.w.fatal
+}
+
+// do has the writer run a function and waits until it did.
+func (c *Chain) do(ctx context.Context, inbox chan<- func(), f func()) error {
+	done := make(chan struct{})
+	select {
+	case inbox <- func() { defer close(done); f() }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.stopped:
+		return ErrStopped
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.stopped:
+		return ErrStopped
+	}
+}
+
+// tick is called at the start of every slot.
+func (c *Chain) tick(ctx context.Context) {
+	now := c.clock.CurrentSlot()
+	if err := c.do(ctx, c.inbox.urgent, c.onSlot); err != nil {
+		return
+	}
+	c.retry(c.deferred.takeSlots(now))
+	c.notifier.repeat()
+	c.report()
+}
+
+// onSlot lets fork choice know the time, counts the votes of the slot before, and runs the fast confirmation rule once.
+// Spec: on_tick (phase0), on_fast_confirmation (phase0/fast-confirmation.md).
+func (c *Chain) onSlot() {
+	c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
+	c.releaseVotes()
+	c.updateHead("slot")
+	if slot := c.clock.CurrentSlot(); slot > c.w.confirmed && !c.w.noHead {
+		c.w.confirmed = slot
+		if err := c.w.fc.OnFastConfirmation(); err != nil {
+			c.log.Warn("the fast confirmation rule could not run, the safe block stays", "error", err)
+			return
+		}
+		c.publish()
+	}
+}
+
+// fail stops the writer.
+func (c *Chain) fail(err error) {
+	if c.w.fatal == nil {
+		c.w.fatal = err
+		c.log.Error("the chain stops: the disk does not take what was imported; free space or check the device, then start again", "error", err)
+	}
+}
+
+// ProposerHead is the node to build the block of a slot on: the head, or its parent where the head came too late to stay.
+// Spec: get_proposer_head (phase0; modified gloas).
+func (c *Chain) ProposerHead(ctx context.Context, slot types.Slot) (node forkchoice.Node, err error) {
+	run := c.do(ctx, c.inbox.urgent, func() {
+		c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
+		if node, err = c.w.fc.GetHead(); err != nil {
+			return
+		}
+		if c.w.fc.ProposerBoostRoot() != node.Root {
+			node, err = c.w.fc.GetProposerHead(node, slot)
+		}
+	})
+	if run != nil {
+		return forkchoice.Node{}, run
+	}
+	if err != nil {
+		return forkchoice.Node{}, fmt.Errorf("head to build slot %d on: %w", slot, err)
+	}
+	return node, nil
+}

@@ -1,0 +1,7 @@
+// Package gethtest is what tests of the Engine API share: the recorded chains of testdata as a list of new payloads, and a real geth
+// on the loopback interface with a data directory of its own.
+//
+// Layer: none; only tests import it.
+//
+// geth is the program that the environment variable CRESSET_GETH names; `make geth` builds it. Tests that need it have the build tag geth.
+package gethtest

@@ -1,0 +1,95 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cresset/cresset/beacon/params"
+)
+
+// Config is all that a node is told. Sizes are in bytes, 0 for the default.
+type Config struct {
+	DataDir string
+	// Network is the name of a network, or NetworkConfig the path of the configuration of another one. One of the two is set.
+	Network       string
+	NetworkConfig string
+	// Genesis is the path of the genesis state, .ssz or .ssz_snappy. Networks that bring their own need none.
+	Genesis string
+	// CheckpointState and CheckpointBlock are the paths of a finalized state and its block, to begin at instead of genesis.
+	CheckpointState string
+	CheckpointBlock string
+	// ExecutionEndpoints are URLs of the Engine API, the preferred one first; or EmbeddedEngine alone.
+	ExecutionEndpoints []string
+	// JWTSecret is the path of the secret that node and execution client share.
+	JWTSecret string
+	// ClockOffset shifts the clock, on networks of one's own.
+	ClockOffset time.Duration
+	// AllowStale starts from a state that is older than the weak subjectivity period.
+	AllowStale bool
+	// SafeSlots is SAFE_SLOTS_TO_IMPORT_OPTIMISTICALLY, 0 for the specification's.
+	SafeSlots uint64
+	// MetricsAddress is host:port to serve /metrics on; empty for none.
+	MetricsAddress string
+
+	StateCache    uint64
+	DeferredCache uint64
+	DataCache     uint64
+	DatabaseCache uint64
+}
+
+// EmbeddedEngine stands for the URL of an execution client where development networks want none: an engine inside the node that
+// believes every payload whose hash is right.
+const EmbeddedEngine = "embedded"
+
+// UsageError is a configuration that cannot be run.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+func usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// OperatorError is a state of the data that no restart changes: somebody has to decide.
+type OperatorError struct{ Err error }
+
+func (e *OperatorError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *OperatorError) Unwrap() error { return e.Err }
+
+// Validate checks what can be told without reading a file. The error is a *UsageError that names option, value and what is allowed.
+func (c *Config) Validate() error {
+	if c.DataDir == "" {
+		return usage("datadir is not set, want a directory")
+	}
+	switch {
+	case c.Network == "" && c.NetworkConfig == "":
+		return usage("neither network nor network-config is set, want one of %s, or a file", strings.Join(params.Networks(), ", "))
+	case c.Network != "" && c.NetworkConfig != "":
+		return usage("network is %q and network-config %q, want only one of the two", c.Network, c.NetworkConfig)
+	case c.Network != "" && !slices.Contains(params.Networks(), c.Network):
+		return usage("network is %q, want one of %s", c.Network, strings.Join(params.Networks(), ", "))
+	case c.Network != "" && c.ClockOffset != 0:
+		return usage("clock-offset is %v on %s, want none: it is for networks of one's own, named by network-config", c.ClockOffset, c.Network)
+	case c.CheckpointState == "" && c.CheckpointBlock != "":
+		return usage("checkpoint-block is %q without checkpoint-state, want both", c.CheckpointBlock)
+	case c.CheckpointState != "" && c.CheckpointBlock == "":
+		return usage("checkpoint-state is %q without checkpoint-block, want both", c.CheckpointState)
+	case len(c.ExecutionEndpoints) == 0:
+		return usage("execution-endpoint is not set, want the URL of an execution client's Engine API, such as http://127.0.0.1:8551")
+	}
+	embedded := slices.Contains(c.ExecutionEndpoints, EmbeddedEngine)
+	switch {
+	case embedded && len(c.ExecutionEndpoints) > 1:
+		return usage("execution-endpoint is %q beside others, want it alone", EmbeddedEngine)
+	case embedded && c.Network != "":
+		return usage("execution-endpoint is %q on %s, want an execution client: it believes every payload", EmbeddedEngine, c.Network)
+	case !embedded && c.JWTSecret == "":
+		return usage("jwt-secret is not set, want the file that the execution client was given as its JWT secret")
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package node
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/golang/snappy"
+
+	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// maxFile bounds what is read of a file: a state of four times mainnet's validators.
+const maxFile = 2 << 30
+
+// readFile reads a file of SSZ, or of SSZ in a block of snappy where its name ends so.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s: more than %d bytes", path, maxFile)
+	}
+	if !strings.HasSuffix(path, "_snappy") {
+		return data, nil
+	}
+	data, err = unsnap(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return data, nil
+}
+
+func unsnap(data []byte) ([]byte, error) {
+	n, err := snappy.DecodedLen(data)
+	if err != nil {
+		return nil, err
+	}
+	if n > maxFile {
+		return nil, fmt.Errorf("%d bytes unpacked, want at most %d", n, maxFile)
+	}
+	return snappy.Decode(nil, data)
+}
+
+// loadSpec reads the network's configuration; bundled is its genesis state where it brings one, packed.
+func (c *Config) loadSpec() (spec *params.Spec, bundled []byte, warnings []params.Warning, err error) {
+	if c.Network != "" {
+		spec, _, bundled, err = params.Network(c.Network)
+		return spec, bundled, nil, err
+	}
+	data, err := os.ReadFile(c.NetworkConfig)
+	if err != nil {
+		return nil, nil, nil, &UsageError{fmt.Errorf("network-config: %w", err)}
+	}
+	if spec, warnings, err = params.Load(data); err != nil {
+		return nil, nil, nil, &UsageError{fmt.Errorf("network-config %s: %w", c.NetworkConfig, err)}
+	}
+	return spec, nil, warnings, nil
+}
+
+// loadAnchor reads the point that an empty data directory begins at: the checkpoint if there is one, else genesis.
+func (c *Config) loadAnchor(spec *params.Spec, bundled []byte) (*chain.Anchor, error) {
+	if c.CheckpointState != "" {
+		return c.loadCheckpoint(spec)
+	}
+	data, from := bundled, c.Network
+	var err error
+	switch {
+	case c.Genesis != "":
+		from = c.Genesis
+		data, err = readFile(c.Genesis)
+	case len(bundled) > 0:
+		data, err = unsnap(bundled)
+	default:
+		return nil, usage("genesis is not set, and %s brings none: want the file of its genesis state, or a checkpoint", cmpOr(c.Network, c.NetworkConfig))
+	}
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("genesis: %w", err)}
+	}
+	state, err := types.DecodeBeaconState(spec, data)
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("genesis %s: %w", from, err)}
+	}
+	if state.Slot != params.GenesisSlot {
+		return nil, usage("genesis %s is a state of slot %d, want slot 0", from, state.Slot)
+	}
+	return &chain.Anchor{State: state}, nil
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// loadCheckpoint reads a state and its block. The state has to be that after the block; one of a block before its epoch's first
+// slot is advanced by whoever made the checkpoint.
+func (c *Config) loadCheckpoint(spec *params.Spec) (*chain.Anchor, error) {
+	data, err := readFile(c.CheckpointState)
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("checkpoint-state: %w", err)}
+	}
+	state, err := types.DecodeBeaconState(spec, data)
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("checkpoint-state %s: %w", c.CheckpointState, err)}
+	}
+	if data, err = readFile(c.CheckpointBlock); err != nil {
+		return nil, &UsageError{fmt.Errorf("checkpoint-block: %w", err)}
+	}
+	block, cx, err := types.DecodeSignedBeaconBlock(spec, data)
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("checkpoint-block %s: %w", c.CheckpointBlock, err)}
+	}
+	header := state.LatestBlockHeader
+	if header.StateRoot == (types.Root{}) {
+		if header.StateRoot, err = state.HashTreeRoot(); err != nil {
+			return nil, &UsageError{fmt.Errorf("checkpoint-state %s: %w", c.CheckpointState, err)}
+		}
+	}
+	root, err := ssz.HashTreeRoot(cx, ssz.Container(&block.Message))
+	if err != nil {
+		return nil, &UsageError{fmt.Errorf("checkpoint-block %s: %w", c.CheckpointBlock, err)}
+	}
+	if want := types.HashTreeRoot(&header); root != want {
+		return nil, usage("checkpoint-block %s is %v, the state is after block %v of slot %d", c.CheckpointBlock, types.Root(root), want, header.Slot)
+	}
+	return &chain.Anchor{State: state, Block: block}, nil
+}

@@ -1,0 +1,294 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cresset/cresset/beacon/bls"
+	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/beacon/clock"
+	"github.com/cresset/cresset/beacon/engine"
+	"github.com/cresset/cresset/beacon/engine/mock"
+	"github.com/cresset/cresset/beacon/kzg"
+	"github.com/cresset/cresset/beacon/metrics"
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/store"
+	"github.com/cresset/cresset/beacon/transition"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// node is the parts of a running node.
+type node struct {
+	cfg     Config
+	log     *slog.Logger
+	spec    *params.Spec
+	metrics *metrics.Registry
+	store   *store.Store
+	keys    *bls.KeyCache
+	clock   *clock.Clock
+	engine  *engine.Client
+	chain   *chain.Chain
+}
+
+// Run runs a node until the context ends.
+func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+	return run(ctx, cfg, log, func(ctx context.Context, _ *node) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+}
+
+// run builds a node, runs it with a main job, and ends it when that ends or the context does.
+func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Context, *node) error) (err error) {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	n := &node{cfg: cfg, log: log, metrics: metrics.New()}
+	defer func() { err = errors.Join(err, n.close()) }()
+	if err := n.open(); err != nil {
+		return err
+	}
+	listener, err := n.listen()
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g.Go(func() error { return n.engine.Run(ctx) })
+	g.Go(func() error { return n.watchEngine(ctx) })
+	g.Go(func() error { return n.chain.Run(ctx) })
+	if listener != nil {
+		g.Go(func() error { return n.serveMetrics(ctx, listener) })
+	}
+	g.Go(func() error {
+		defer cancel() // the job's end is the node's
+		return job(ctx, n)
+	})
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// open builds the parts, the lowest first.
+func (n *node) open() error {
+	spec, bundled, warnings, err := n.cfg.loadSpec()
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		n.log.Warn("network configuration", "key", w.Key, "detail", w.Detail)
+	}
+	n.spec = spec
+	if n.store, err = store.Open(store.Config{Dir: n.cfg.DataDir, Spec: spec, CacheBytes: int64(n.cfg.DatabaseCache), Log: n.log}); err != nil {
+		return fmt.Errorf("open data directory: %w", err)
+	}
+	if n.keys, err = bls.LoadKeyCache(n.store.KeyCachePath()); err != nil {
+		return fmt.Errorf("open key cache: %w", err)
+	}
+	begun, err := n.store.Begun()
+	if err != nil {
+		return &OperatorError{err}
+	}
+	var anchor *chain.Anchor
+	var genesisTime uint64
+	if begun {
+		if genesisTime, _, err = n.store.Genesis(); err != nil {
+			return &OperatorError{err}
+		}
+	} else {
+		if anchor, err = n.cfg.loadAnchor(spec, bundled); err != nil {
+			return err
+		}
+		genesisTime = anchor.State.GenesisTime
+	}
+	n.clock = clock.New(clock.Config{Spec: spec, GenesisTime: genesisTime, Offset: n.cfg.ClockOffset})
+	if n.engine, err = n.newEngine(anchor, genesisTime); err != nil {
+		return err
+	}
+	setup, err := kzg.New()
+	if err != nil {
+		return err
+	}
+	n.chain, err = chain.New(chain.Config{
+		Spec: spec, Store: n.store, Engine: n.engine, Clock: n.clock, Keys: n.keys, KZG: setup, Log: n.log, Metrics: metrics.NewChain(n.metrics),
+		Anchor: anchor, Custody: n.custody(),
+		StateBytes: int(n.cfg.StateCache), DeferredBytes: int(n.cfg.DeferredCache), DataBytes: int(n.cfg.DataCache),
+		SafeSlotsToImportOptimistically: types.Slot(n.cfg.SafeSlots),
+	})
+	if err != nil {
+		if errors.As(err, new(*chain.NeedsOperatorError)) {
+			return &OperatorError{err}
+		}
+		return err
+	}
+	return n.checkAge()
+}
+
+// checkAge refuses to start from a finalized state that is so old that its validators may have left: what they sign now proves
+// nothing. Networks of one's own are only warned about: their periods are as short as their makers like.
+// Spec: is_within_weak_subjectivity_period (phase0; modified electra).
+func (n *node) checkAge() error {
+	head := n.chain.Snapshot()
+	state, err := n.chain.HeadState(context.Background(), head)
+	if err != nil {
+		return err
+	}
+	// By the finalized epoch, with the churn of the head's state, which changes slowly.
+	period, err := transition.ComputeWeakSubjectivityPeriod(state)
+	if err != nil {
+		return err
+	}
+	age := n.clock.CurrentEpoch() - min(n.clock.CurrentEpoch(), head.Finalized.Epoch)
+	if uint64(age) <= period {
+		return nil
+	}
+	if n.cfg.Network == "" || n.cfg.AllowStale {
+		n.log.Warn("the finalized state is older than the weak subjectivity period: its validators may have left, and another chain could be made up with their keys; compare the head with a source you trust",
+			"finalized", head.Finalized.Epoch, "epochs old", age, "period", period)
+		return nil
+	}
+	return &OperatorError{fmt.Errorf("the finalized epoch %d is %d epochs old, more than the weak subjectivity period of %d: start with an empty data directory and a checkpoint, or with --allow-genesis-sync if you accept the risk",
+		head.Finalized.Epoch, age, period)}
+}
+
+// newEngine connects to the execution clients.
+func (n *node) newEngine(anchor *chain.Anchor, genesisTime uint64) (*engine.Client, error) {
+	cfg := engine.Config{Spec: n.spec, Clock: n.clock, Log: n.log}
+	if slices.Contains(n.cfg.ExecutionEndpoints, EmbeddedEngine) {
+		embedded, secret, err := n.embeddedEngine(anchor, genesisTime)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Endpoints = []engine.Endpoint{{Name: EmbeddedEngine, URL: "http://embedded", JWTSecretFile: secret}}
+		cfg.Transport = embedded
+		return engine.New(cfg)
+	}
+	for _, url := range n.cfg.ExecutionEndpoints {
+		cfg.Endpoints = append(cfg.Endpoints, engine.Endpoint{URL: url, JWTSecretFile: n.cfg.JWTSecret})
+	}
+	client, err := engine.New(cfg)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	return client, nil
+}
+
+// embeddedEngine makes the engine that a development network may run on, with a secret of its own.
+func (n *node) embeddedEngine(anchor *chain.Anchor, genesisTime uint64) (*mock.Engine, string, error) {
+	state := (*types.BeaconState)(nil)
+	if anchor != nil {
+		state = anchor.State
+	} else {
+		key, err := n.store.Base()
+		if err == nil {
+			state, err = n.store.State(key)
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("state to begin the embedded engine at: %w", err)
+		}
+	}
+	var secret [32]byte
+	if _, err := rand.Read(secret[:]); err != nil {
+		return nil, "", err
+	}
+	path := filepath.Join(n.cfg.DataDir, "embedded-engine.jwt")
+	if err := os.WriteFile(path, []byte(hex.EncodeToString(secret[:])), 0o600); err != nil {
+		return nil, "", err
+	}
+	embedded, err := mock.New(mock.Config{
+		Spec: n.spec, GenesisTime: genesisTime, Secret: secret[:],
+		Genesis: mock.Genesis{
+			Hash: state.LatestExecutionPayloadHeader.BlockHash, Number: state.LatestExecutionPayloadHeader.BlockNumber,
+			Timestamp: state.LatestExecutionPayloadHeader.Timestamp, GasLimit: state.LatestExecutionPayloadHeader.GasLimit,
+		},
+	})
+	return embedded, path, err
+}
+
+// custody is the columns that the node keeps: all of them, for a node without a network has nobody to ask for one later.
+func (n *node) custody() []uint64 {
+	columns := make([]uint64, n.spec.NumberOfColumns)
+	for i := range columns {
+		columns[i] = uint64(i)
+	}
+	return columns
+}
+
+// watchEngine tells the chain whenever the execution client becomes usable.
+func (n *node) watchEngine(ctx context.Context) error {
+	usable := false
+	for {
+		changed := n.engine.Changed()
+		health := n.engine.Health()
+		now := health.Endpoints[health.Active].Usable
+		if now && !usable {
+			n.chain.EngineReady()
+		}
+		usable = now
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// listen opens the port of the metrics, before anything runs: a port that is taken is a mistake to be told at once.
+func (n *node) listen() (net.Listener, error) {
+	if n.cfg.MetricsAddress == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", n.cfg.MetricsAddress)
+	if err != nil {
+		return nil, fmt.Errorf("metrics-address: %w", err)
+	}
+	n.log.Info("metrics are served", "address", "http://"+l.Addr().String()+"/metrics")
+	return l, nil
+}
+
+// The limits of the metrics server.
+const (
+	metricsTimeout = 10 * time.Second
+	metricsHeader  = 16 << 10
+)
+
+func (n *node) serveMetrics(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", n.metrics.Handler())
+	server := &http.Server{Handler: mux, ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout, MaxHeaderBytes: metricsHeader}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve metrics: %w", err)
+	}
+	return nil
+}
+
+// close ends the parts in reverse.
+func (n *node) close() error {
+	var errs []error
+	if n.keys != nil {
+		if err := n.keys.Flush(); err != nil {
+			errs = append(errs, fmt.Errorf("write key cache: %w", err))
+		}
+		errs = append(errs, n.keys.Close())
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,85 @@
+package simnet
+
+import (
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
+	"github.com/cresset/cresset/beacon/transition"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// Everyone votes.
+func Everyone(types.ValidatorIndex) bool { return true }
+
+// Votes is the votes of a slot's committees for a tip as the head, of those members that who tells: from Electra on one attestation
+// of all committees, before one for each.
+func (n *Network) Votes(tip Tip, slot types.Slot, who func(types.ValidatorIndex) bool) ([]types.Attestation, error) {
+	s := tip.State.Copy()
+	if s.Slot < slot {
+		if err := transition.ProcessSlots(s, slot); err != nil {
+			return nil, err
+		}
+	}
+	epoch := s.GetCurrentEpoch()
+	data := types.AttestationData{Slot: slot, BeaconBlockRoot: tip.Root, Source: s.CurrentJustifiedCheckpoint, Target: types.Checkpoint{Epoch: epoch, Root: tip.Root}}
+	start, err := types.ComputeStartSlotAtEpoch(n.spec, epoch)
+	if err != nil {
+		return nil, err
+	}
+	if start < tip.Slot {
+		if data.Target.Root, err = s.GetBlockRootAtSlot(start); err != nil {
+			return nil, err
+		}
+	}
+	if s.Since(params.Gloas) && tip.Full && tip.Slot < slot {
+		data.Index = 1
+	}
+	shuffling, err := s.Shuffling(epoch)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Since(params.Electra) {
+		var all []types.Attestation
+		for i := range shuffling.CommitteesPerSlot {
+			data.Index = types.CommitteeIndex(i)
+			a := types.Attestation{Data: data}
+			if n.sign(s, &a, shuffling.Committee(slot, types.CommitteeIndex(i)), who) {
+				all = append(all, a)
+			}
+		}
+		return all, nil
+	}
+	a := types.Attestation{Data: data, CommitteeBits: ssz.NewBitvector(n.spec.MaxCommitteesPerSlot)}
+	var members []uint32
+	for i := range shuffling.CommitteesPerSlot {
+		committee := shuffling.Committee(slot, types.CommitteeIndex(i))
+		for _, m := range committee {
+			if who(types.ValidatorIndex(m)) {
+				a.CommitteeBits.SetBitAt(i, true)
+				members = append(members, committee...)
+				break
+			}
+		}
+	}
+	if !n.sign(s, &a, members, who) {
+		return nil, nil
+	}
+	return []types.Attestation{a}, nil
+}
+
+// sign sets bits and signature of an attestation by members; false if none of them votes.
+func (n *Network) sign(s *transition.State, a *types.Attestation, members []uint32, who func(types.ValidatorIndex) bool) bool {
+	a.AggregationBits = make([]byte, len(members)/8+1)
+	a.AggregationBits[len(members)/8] |= 1 << (len(members) % 8)
+	var signers []uint64
+	for k, m := range members {
+		if who(types.ValidatorIndex(m)) {
+			a.AggregationBits.SetBitAt(uint64(k), true)
+			signers = append(signers, uint64(m))
+		}
+	}
+	if len(signers) == 0 {
+		return false
+	}
+	a.Signature = n.keys.SignAll(signers, signingRoot(s, types.HashTreeRoot(&a.Data), params.DomainBeaconAttester(), a.Data.Target.Epoch))
+	return true
+}
