@@ -30,12 +30,14 @@ func (c *Chain) advance(ctx context.Context) error {
 	}
 }
 
-// advanceAtMost is how many slots a head may be old to be worth it: a node that is catching up does not build on its head.
+// advanceAtMost is how many slots the head's state is brought forward at a time. A node that is catching up does not build on its
+// head; one whose head is old because nobody makes blocks has brought it forward slot by slot.
 const advanceAtMost = 2 * 32
 
 func (c *Chain) advanceHead(ctx context.Context, next types.Slot) error {
 	head := c.Snapshot().Head
-	if head.Slot >= next || next-head.Slot > advanceAtMost {
+	at := c.states.latest(head.Root, next)
+	if head.Slot >= next || at == nil || next-at.Slot > advanceAtMost {
 		return nil
 	}
 	s, err := c.stateAt(ctx, head.Root, next, true)

@@ -37,6 +37,8 @@ type Config struct {
 
 	// StateBytes bounds the memory of cached states; the one used last is kept in any case. Default 1.5 GiB.
 	StateBytes int
+	// ShufflingBytes bounds the memory of committees. Default 64 MiB.
+	ShufflingBytes int
 	// DeferredBytes bounds the blocks and payloads that wait. Default 64 MiB.
 	DeferredBytes int
 	// DataBytes bounds the columns and blobs that wait for their block. Default 512 MiB.
@@ -74,6 +76,7 @@ func (cfg *Config) setDefaults() {
 		}
 	}
 	def(&cfg.StateBytes, defaultStateBytes)
+	def(&cfg.ShufflingBytes, transition.DefaultShufflingBytes)
 	def(&cfg.DeferredBytes, defaultDeferredBytes)
 	def(&cfg.DataBytes, defaultDataBytes)
 	if cfg.SafeSlotsToImportOptimistically == 0 {
@@ -174,6 +177,7 @@ func New(cfg Config) (*Chain, error) {
 		deferred: newDeferred(cfg.DeferredBytes, cfg.Metrics.DeferredDrops.Inc),
 		retries:  make(chan func(context.Context), 1024), stopped: make(chan struct{}),
 	}
+	c.env.Shufflings = transition.NewShufflingCache(cfg.ShufflingBytes)
 	c.stored = newStoredStates()
 	c.balances = newBalanceCache(c)
 	c.data = newDataTracker(c, cfg.DataBytes)
@@ -242,6 +246,10 @@ func (c *Chain) EngineReady() {
 	c.retry(c.deferred.take(condition{kind: waitEngine}))
 	c.notifier.again()
 }
+
+// EngineFollows tells whether the execution client has been told the present head and has verified it; true of a head without a
+// payload, of which it is not told.
+func (c *Chain) EngineFollows() bool { return c.notifier.told() }
 
 // Clock is the clock of the chain.
 func (c *Chain) Clock() *clock.Clock { return c.clock }

@@ -29,7 +29,8 @@ type world struct {
 	t      *testing.T
 	net    *simnet.Network
 	time   *clock.Manual
-	disk   *kv.Memory
+	disk   *kv.Memory // or
+	dir    string
 	mock   *mock.Engine
 	engine *engine.Client
 	change func(*Config)
@@ -43,14 +44,22 @@ func newWorld(t *testing.T, fork params.Fork, change func(*Config)) *world {
 	t.Helper()
 	spec, err := simnet.Spec(fork)
 	check(t, err)
-	return newWorldOf(t, spec, change)
+	return newWorldOf(t, spec, &world{disk: kv.NewMemory(), change: change})
 }
 
-func newWorldOf(t *testing.T, spec *params.Spec, change func(*Config)) *world {
+// newWorldOn is newWorld with a disk that is a directory.
+func newWorldOn(t *testing.T, dir string, fork params.Fork, change func(*Config)) *world {
+	t.Helper()
+	spec, err := simnet.Spec(fork)
+	check(t, err)
+	return newWorldOf(t, spec, &world{dir: dir, change: change})
+}
+
+func newWorldOf(t *testing.T, spec *params.Spec, w *world) *world {
 	t.Helper()
 	net, err := simnet.New(spec, 64, genesisTime)
 	check(t, err)
-	w := &world{t: t, net: net, time: clock.NewManual(time.Unix(genesisTime, 0)), disk: kv.NewMemory(), change: change}
+	w.t, w.net, w.time = t, net, clock.NewManual(time.Unix(genesisTime, 0))
 	secret := make([]byte, 32)
 	w.mock, err = net.Engine(secret)
 	check(t, err)
@@ -87,7 +96,7 @@ func (w *world) newClock() *clock.Clock {
 // open starts the node on its disk.
 func (w *world) open() error {
 	var err error
-	if w.store, err = store.Open(store.Config{Memory: w.disk, Spec: w.net.Spec()}); err != nil {
+	if w.store, err = store.Open(store.Config{Dir: w.dir, Memory: w.disk, Spec: w.net.Spec()}); err != nil {
 		return err
 	}
 	setup, err := kzg.New()

@@ -96,6 +96,13 @@ func (n *notifier) again() {
 	n.repeat()
 }
 
+// told tells whether the execution client has answered VALID to the latest head.
+func (n *notifier) told() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mu.latest == n.mu.sent
+}
+
 func (n *notifier) run(ctx context.Context) error {
 	for {
 		select {

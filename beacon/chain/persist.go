@@ -412,6 +412,9 @@ func (s *storedStates) before(slot types.Slot) []store.StateKey {
 	return slices.DeleteFunc(s.all(), func(key store.StateKey) bool { return key.Slot >= slot })
 }
 
+// count is how many states are on disk.
+func (s *storedStates) count() int { return len(s.all()) }
+
 // all is the states on disk.
 func (s *storedStates) all() (keys []store.StateKey) {
 	s.mu.Lock()

@@ -13,11 +13,12 @@ import (
 	"github.com/cresset/cresset/beacon/engine"
 	"github.com/cresset/cresset/beacon/engine/gethtest"
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/recorded"
 	"github.com/cresset/cresset/beacon/types"
 )
 
 // gethClient is a client of a real geth that has the genesis of a recorded chain. The chain's clock stands two slots after the head.
-func gethClient(t *testing.T, chain *gethtest.Chain) (*engine.Client, *gethtest.Geth) {
+func gethClient(t *testing.T, chain *recorded.Chain) (*engine.Client, *gethtest.Geth) {
 	t.Helper()
 	geth, err := gethtest.New(t.Context(), t.TempDir(), chain.GethGenesis)
 	if err != nil {
@@ -34,13 +35,13 @@ func gethClient(t *testing.T, chain *gethtest.Chain) (*engine.Client, *gethtest.
 			t.Log(geth.Output())
 		}
 	})
-	last := chain.Blocks[len(chain.Blocks)-1].Slot
+	last := chain.Payloads[len(chain.Payloads)-1].Slot
 	start := time.Unix(int64(chain.GenesisTime), 0).Add(time.Duration(last+2) * chain.Spec.SlotDuration())
 	c, err := engine.New(engine.Config{
 		Endpoints:   []engine.Endpoint{{Name: "geth", URL: geth.URL, JWTSecretFile: geth.SecretFile}},
 		Spec:        chain.Spec,
 		Clock:       clock.New(clock.Config{Spec: chain.Spec, GenesisTime: chain.GenesisTime, Source: clock.NewManual(start)}),
-		GenesisHash: &chain.Genesis.BlockHash,
+		GenesisHash: &chain.GenesisPayload.BlockHash,
 		Version:     engine.ClientVersion{Code: "CR", Name: "Cresset", Version: "test"},
 		Interval:    100 * time.Millisecond,
 	})
@@ -77,7 +78,7 @@ func reach(t *testing.T, c *engine.Client, want ...engine.State) {
 }
 
 // tell hands blocks to geth, each as payload and as head.
-func tell(t *testing.T, c *engine.Client, chain *gethtest.Chain, blocks []gethtest.Block) {
+func tell(t *testing.T, c *engine.Client, chain *recorded.Chain, blocks []recorded.Payload) {
 	t.Helper()
 	for _, b := range blocks {
 		status, err := c.NewPayload(t.Context(), b.Fork, b.Request)
@@ -85,7 +86,7 @@ func tell(t *testing.T, c *engine.Client, chain *gethtest.Chain, blocks []gethte
 			t.Fatalf("slot %d (%s): new payload %+v, %v", b.Slot, b.Fork, status, err)
 		}
 		hash := b.Request.ExecutionPayload.BlockHash
-		status, _, err = c.ForkchoiceUpdated(t.Context(), b.Fork, engine.ForkchoiceState{Head: hash, Safe: chain.Genesis.BlockHash, Finalized: chain.Genesis.BlockHash}, nil)
+		status, _, err = c.ForkchoiceUpdated(t.Context(), b.Fork, engine.ForkchoiceState{Head: hash, Safe: chain.GenesisPayload.BlockHash, Finalized: chain.GenesisPayload.BlockHash}, nil)
 		if err != nil || status.Status != engine.Valid {
 			t.Fatalf("slot %d (%s): head %+v, %v", b.Slot, b.Fork, status, err)
 		}
@@ -96,7 +97,7 @@ func tell(t *testing.T, c *engine.Client, chain *gethtest.Chain, blocks []gethte
 func TestGethFollowsRecordedChains(t *testing.T) {
 	for _, name := range []string{"fulu", "deneb-to-fulu"} {
 		t.Run(name, func(t *testing.T) {
-			chain, err := gethtest.Load(name)
+			chain, err := recorded.Load(name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,8 +105,8 @@ func TestGethFollowsRecordedChains(t *testing.T) {
 			reach(t, c, engine.SyncingState) // Before it is told its first head, geth says that it is syncing.
 			t.Logf("health: %+v", c.Health())
 			start := time.Now()
-			half := len(chain.Blocks) / 2
-			tell(t, c, chain, chain.Blocks[:half])
+			half := len(chain.Payloads) / 2
+			tell(t, c, chain, chain.Payloads[:half])
 			t.Logf("%d blocks in %v", half, time.Since(start))
 			if err := geth.Kill(); err != nil {
 				t.Fatal(err)
@@ -118,8 +119,8 @@ func TestGethFollowsRecordedChains(t *testing.T) {
 			reach(t, c, engine.SyncingState, engine.Ready)
 			t.Logf("health after the restart: %+v", c.Health())
 			start = time.Now()
-			tell(t, c, chain, chain.Blocks[half-8:])
-			t.Logf("%d blocks in %v", len(chain.Blocks)-half+8, time.Since(start))
+			tell(t, c, chain, chain.Payloads[half-8:])
+			t.Logf("%d blocks in %v", len(chain.Payloads)-half+8, time.Since(start))
 			reach(t, c, engine.Ready)
 			checkHead(t, c, chain)
 			checkBuilding(t, c, chain)
@@ -128,15 +129,15 @@ func TestGethFollowsRecordedChains(t *testing.T) {
 }
 
 // checkHead compares geth's canonical chain with the recorded one, by the bodies of its last blocks.
-func checkHead(t *testing.T, c *engine.Client, chain *gethtest.Chain) {
+func checkHead(t *testing.T, c *engine.Client, chain *recorded.Chain) {
 	t.Helper()
-	block, err := c.PowBlock(t.Context(), chain.Head)
+	block, err := c.PowBlock(t.Context(), chain.HeadHash())
 	if !errors.Is(err, engine.ErrMalformed) { // geth has no total difficulty any more.
 		t.Errorf("head: %v, %v", block, err)
 	}
-	last := chain.Blocks[len(chain.Blocks)-1].Request.ExecutionPayload
-	if last.BlockHash != chain.Head {
-		t.Fatalf("last block is %v, recorded head %v", last.BlockHash, chain.Head)
+	last := chain.Payloads[len(chain.Payloads)-1].Request.ExecutionPayload
+	if last.BlockHash != chain.HeadHash() {
+		t.Fatalf("last block is %v, recorded head %v", last.BlockHash, chain.HeadHash())
 	}
 	bodies, err := c.GetPayloadBodiesByRange(t.Context(), params.Fulu, last.BlockNumber, 4)
 	if err != nil {
@@ -145,7 +146,7 @@ func checkHead(t *testing.T, c *engine.Client, chain *gethtest.Chain) {
 	if len(bodies) != 1 || bodies[0] == nil || len(bodies[0].Transactions) != len(last.Transactions) || len(*bodies[0].Withdrawals) != len(last.Withdrawals) {
 		t.Errorf("bodies from the head on: %+v", bodies)
 	}
-	byHash, err := c.GetPayloadBodiesByHash(t.Context(), params.Fulu, []types.Hash32{chain.Head, {1}})
+	byHash, err := c.GetPayloadBodiesByHash(t.Context(), params.Fulu, []types.Hash32{chain.HeadHash(), {1}})
 	if err != nil || len(byHash) != 2 || byHash[0] == nil || byHash[1] != nil {
 		t.Errorf("bodies by hash: %+v, %v", byHash, err)
 	}
@@ -156,9 +157,9 @@ func checkHead(t *testing.T, c *engine.Client, chain *gethtest.Chain) {
 }
 
 // checkBuilding has geth build a payload on the head and takes it as the next one.
-func checkBuilding(t *testing.T, c *engine.Client, chain *gethtest.Chain) {
+func checkBuilding(t *testing.T, c *engine.Client, chain *recorded.Chain) {
 	t.Helper()
-	last := chain.Blocks[len(chain.Blocks)-1]
+	last := chain.Payloads[len(chain.Payloads)-1]
 	root := types.Root{7}
 	attributes := &engine.PayloadAttributes{
 		Timestamp:             last.Request.ExecutionPayload.Timestamp + 4,
@@ -167,7 +168,7 @@ func checkBuilding(t *testing.T, c *engine.Client, chain *gethtest.Chain) {
 		Withdrawals:           []types.Withdrawal{{Index: 9999, ValidatorIndex: 3, Address: types.ExecutionAddress{4}, Amount: 5}},
 		ParentBeaconBlockRoot: root,
 	}
-	status, id, err := c.ForkchoiceUpdated(t.Context(), last.Fork, engine.ForkchoiceState{Head: chain.Head}, attributes)
+	status, id, err := c.ForkchoiceUpdated(t.Context(), last.Fork, engine.ForkchoiceState{Head: chain.HeadHash()}, attributes)
 	if err != nil || status.Status != engine.Valid || id == nil {
 		t.Fatalf("head with attributes: %+v, %v, %v", status, id, err)
 	}
@@ -176,7 +177,7 @@ func checkBuilding(t *testing.T, c *engine.Client, chain *gethtest.Chain) {
 		t.Fatal(err)
 	}
 	p := built.Payload
-	if p.ParentHash != chain.Head || p.Timestamp != attributes.Timestamp || p.FeeRecipient != attributes.SuggestedFeeRecipient || len(p.Withdrawals) != 1 || built.Requests == nil || built.Blobs == nil {
+	if p.ParentHash != chain.HeadHash() || p.Timestamp != attributes.Timestamp || p.FeeRecipient != attributes.SuggestedFeeRecipient || len(p.Withdrawals) != 1 || built.Requests == nil || built.Blobs == nil {
 		t.Errorf("built payload: %+v", built)
 	}
 	request := *last.Request

@@ -11,9 +11,9 @@ import (
 
 	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/engine"
-	"github.com/cresset/cresset/beacon/engine/gethtest"
 	"github.com/cresset/cresset/beacon/engine/mock"
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/recorded"
 	"github.com/cresset/cresset/beacon/types"
 )
 
@@ -21,13 +21,13 @@ import (
 const chainFork = params.Fulu
 
 // overHTTP is a client of an engine over a real connection, with the genesis of the recorded chain.
-func overHTTP(t *testing.T) (*engine.Client, *mock.Engine, *gethtest.Chain, *httptest.Server) {
+func overHTTP(t *testing.T) (*engine.Client, *mock.Engine, *recorded.Chain, *httptest.Server) {
 	t.Helper()
-	chain, err := gethtest.Load("deneb-to-fulu")
+	chain, err := recorded.Load("deneb-to-fulu")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := mock.New(mock.Config{Spec: chain.Spec, GenesisTime: chain.GenesisTime, Genesis: mock.Genesis{Hash: chain.Genesis.BlockHash}, Secret: secretOf(0)})
+	m, err := mock.New(mock.Config{Spec: chain.Spec, GenesisTime: chain.GenesisTime, Genesis: mock.Genesis{Hash: chain.GenesisPayload.BlockHash}, Secret: secretOf(0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,17 +51,17 @@ func overHTTP(t *testing.T) (*engine.Client, *mock.Engine, *gethtest.Chain, *htt
 // The recorded chain goes through the client over a real connection, every payload valid.
 func TestRecordedChainOverHTTP(t *testing.T) {
 	c, m, chain, _ := overHTTP(t)
-	for _, b := range chain.Blocks {
+	for _, b := range chain.Payloads {
 		if status, err := c.NewPayload(t.Context(), b.Fork, b.Request); err != nil || status.Status != engine.Valid {
 			t.Fatalf("slot %d: %+v, %v", b.Slot, status, err)
 		}
-		head := engine.ForkchoiceState{Head: b.Request.ExecutionPayload.BlockHash, Finalized: chain.Genesis.BlockHash}
+		head := engine.ForkchoiceState{Head: b.Request.ExecutionPayload.BlockHash, Finalized: chain.GenesisPayload.BlockHash}
 		if status, _, err := c.ForkchoiceUpdated(t.Context(), b.Fork, head, nil); err != nil || status.Status != engine.Valid {
 			t.Fatalf("slot %d: %+v, %v", b.Slot, status, err)
 		}
 	}
-	if got := m.Head(); got != chain.Head {
-		t.Errorf("head %v, recorded %v", got, chain.Head)
+	if got := m.Head(); got != chain.HeadHash() {
+		t.Errorf("head %v, recorded %v", got, chain.HeadHash())
 	}
 }
 

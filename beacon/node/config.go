@@ -51,6 +51,17 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 // Unwrap gives the cause.
 func (e *UsageError) Unwrap() error { return e.Err }
 
+// OptionError is what is wrong with some options; it stands in a UsageError.
+type OptionError struct {
+	Options []string // their names
+	Err     error
+}
+
+func (e *OptionError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *OptionError) Unwrap() error { return e.Err }
+
 func usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
 
 // OperatorError is a state of the data that no restart changes: somebody has to decide.
@@ -61,35 +72,40 @@ func (e *OperatorError) Error() string { return e.Err.Error() }
 // Unwrap gives the cause.
 func (e *OperatorError) Unwrap() error { return e.Err }
 
-// Validate checks what can be told without reading a file. The error is a *UsageError that names option, value and what is allowed.
+func wrong(options []string, format string, args ...any) error {
+	return &UsageError{&OptionError{options, fmt.Errorf(format, args...)}}
+}
+
+// Validate checks what can be told without reading a file. The error is a *UsageError that names option, value and what is allowed,
+// with an *OptionError in it.
 func (c *Config) Validate() error {
 	if c.DataDir == "" {
-		return usage("datadir is not set, want a directory")
+		return wrong([]string{"datadir"}, "datadir is not set, want a directory")
 	}
 	switch {
 	case c.Network == "" && c.NetworkConfig == "":
-		return usage("neither network nor network-config is set, want one of %s, or a file", strings.Join(params.Networks(), ", "))
+		return wrong([]string{"network", "network-config"}, "neither network nor network-config is set, want one of %s, or a file", strings.Join(params.Networks(), ", "))
 	case c.Network != "" && c.NetworkConfig != "":
-		return usage("network is %q and network-config %q, want only one of the two", c.Network, c.NetworkConfig)
+		return wrong([]string{"network", "network-config"}, "network is %q and network-config %q, want only one of the two", c.Network, c.NetworkConfig)
 	case c.Network != "" && !slices.Contains(params.Networks(), c.Network):
-		return usage("network is %q, want one of %s", c.Network, strings.Join(params.Networks(), ", "))
+		return wrong([]string{"network"}, "network is %q, want one of %s", c.Network, strings.Join(params.Networks(), ", "))
 	case c.Network != "" && c.ClockOffset != 0:
-		return usage("clock-offset is %v on %s, want none: it is for networks of one's own, named by network-config", c.ClockOffset, c.Network)
+		return wrong([]string{"clock-offset", "network"}, "clock-offset is %v on %s, want none: it is for networks of one's own, named by network-config", c.ClockOffset, c.Network)
 	case c.CheckpointState == "" && c.CheckpointBlock != "":
-		return usage("checkpoint-block is %q without checkpoint-state, want both", c.CheckpointBlock)
+		return wrong([]string{"checkpoint-block"}, "checkpoint-block is %q without checkpoint-state, want both", c.CheckpointBlock)
 	case c.CheckpointState != "" && c.CheckpointBlock == "":
-		return usage("checkpoint-state is %q without checkpoint-block, want both", c.CheckpointState)
+		return wrong([]string{"checkpoint-state"}, "checkpoint-state is %q without checkpoint-block, want both", c.CheckpointState)
 	case len(c.ExecutionEndpoints) == 0:
-		return usage("execution-endpoint is not set, want the URL of an execution client's Engine API, such as http://127.0.0.1:8551")
+		return wrong([]string{"execution-endpoint"}, "execution-endpoint is not set, want the URL of an execution client's Engine API, such as http://127.0.0.1:8551")
 	}
 	embedded := slices.Contains(c.ExecutionEndpoints, EmbeddedEngine)
 	switch {
 	case embedded && len(c.ExecutionEndpoints) > 1:
-		return usage("execution-endpoint is %q beside others, want it alone", EmbeddedEngine)
+		return wrong([]string{"execution-endpoint"}, "execution-endpoint is %q beside others, want it alone", EmbeddedEngine)
 	case embedded && c.Network != "":
-		return usage("execution-endpoint is %q on %s, want an execution client: it believes every payload", EmbeddedEngine, c.Network)
+		return wrong([]string{"execution-endpoint", "network"}, "execution-endpoint is %q on %s, want an execution client: it believes every payload", EmbeddedEngine, c.Network)
 	case !embedded && c.JWTSecret == "":
-		return usage("jwt-secret is not set, want the file that the execution client was given as its JWT secret")
+		return wrong([]string{"jwt-secret"}, "jwt-secret is not set, want the file that the execution client was given as its JWT secret")
 	}
 	return nil
 }

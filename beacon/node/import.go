@@ -160,11 +160,11 @@ func (i *importer) run(ctx context.Context) (Summary, error) {
 // settleTime is how long an import waits at its end for the execution client to verify the head.
 const settleTime = 30 * time.Second
 
-// settled waits until the execution client has verified the head, for a while.
+// settled waits, for a while, until the execution client has verified the head and follows it.
 func (n *node) settled(ctx context.Context) (*chain.Snapshot, error) {
 	wait, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	for n.chain.Snapshot().Optimistic {
+	for n.chain.Snapshot().Optimistic || !n.chain.EngineFollows() {
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-wait.Done():

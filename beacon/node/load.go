@@ -73,6 +73,11 @@ func (c *Config) loadAnchor(spec *params.Spec, bundled []byte) (*chain.Anchor, e
 	if c.CheckpointState != "" {
 		return c.loadCheckpoint(spec)
 	}
+	return c.loadGenesis(spec, bundled)
+}
+
+// loadGenesis reads the genesis state.
+func (c *Config) loadGenesis(spec *params.Spec, bundled []byte) (*chain.Anchor, error) {
 	data, from := bundled, c.Network
 	var err error
 	switch {

@@ -46,11 +46,12 @@ type node struct {
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	return run(ctx, cfg, log, func(ctx context.Context, _ *node) error {
 		<-ctx.Done()
-		return ctx.Err()
+		return nil
 	})
 }
 
-// run builds a node, runs it with a main job, and ends it when that ends or the context does.
+// run builds a node, runs it with a main job, and ends it when that ends or the context does. It returns the error of the part that
+// failed, if one did, else that of the job.
 func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Context, *node) error) (err error) {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -73,14 +74,16 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	if listener != nil {
 		g.Go(func() error { return n.serveMetrics(ctx, listener) })
 	}
+	var failed error // kept apart: the job's end is the node's, and other parts may be the first to say that they were ended
 	g.Go(func() error {
-		defer cancel() // the job's end is the node's
-		return job(ctx, n)
+		defer cancel()
+		failed = job(ctx, n)
+		return failed
 	})
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
-	return nil
+	return failed
 }
 
 // open builds the parts, the lowest first.
@@ -167,7 +170,11 @@ func (n *node) checkAge() error {
 
 // newEngine connects to the execution clients.
 func (n *node) newEngine(anchor *chain.Anchor, genesisTime uint64) (*engine.Client, error) {
-	cfg := engine.Config{Spec: n.spec, Clock: n.clock, Log: n.log}
+	genesis, err := n.genesisHash(anchor)
+	if err != nil {
+		return nil, err
+	}
+	cfg := engine.Config{Spec: n.spec, Clock: n.clock, GenesisHash: genesis, Log: n.log}
 	if slices.Contains(n.cfg.ExecutionEndpoints, EmbeddedEngine) {
 		embedded, secret, err := n.embeddedEngine(anchor, genesisTime)
 		if err != nil {
@@ -185,6 +192,31 @@ func (n *node) newEngine(anchor *chain.Anchor, genesisTime uint64) (*engine.Clie
 		return nil, &UsageError{err}
 	}
 	return client, nil
+}
+
+// genesisHash is the execution block of the genesis state, which tells an execution client of another chain; nil where the network
+// began before the merge or there is no genesis state to read it from.
+func (n *node) genesisHash(anchor *chain.Anchor) (*types.Hash32, error) {
+	if n.spec.ForkAtSlot(params.GenesisSlot) < params.Bellatrix {
+		return nil, nil
+	}
+	if anchor == nil || anchor.State.Slot != params.GenesisSlot {
+		if n.cfg.Genesis == "" {
+			return nil, nil
+		}
+		var err error
+		if anchor, err = n.cfg.loadGenesis(n.spec, nil); err != nil {
+			return nil, err
+		}
+	}
+	hash := anchor.State.LatestExecutionPayloadHeader.BlockHash
+	if n.spec.ForkAtSlot(params.GenesisSlot) >= params.Gloas {
+		hash = anchor.State.LatestBlockHash
+	}
+	if hash == (types.Hash32{}) { // a genesis before the merge, of a later fork
+		return nil, nil
+	}
+	return &hash, nil
 }
 
 // embeddedEngine makes the engine that a development network may run on, with a secret of its own.

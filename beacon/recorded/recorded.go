@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"runtime"
@@ -29,12 +30,16 @@ type Chain struct {
 	Spec     *params.Spec
 	Manifest Manifest
 	Blocks   []*types.SignedBeaconBlock // by slot
+	Payloads []Payload                  // of the blocks, one each
 	Orphans  []*types.SignedBeaconBlock
 	Columns  map[types.Slot][]*types.DataColumnSidecar // of the block of a slot
 	Blobs    map[types.Slot][]*types.BlobSidecar
 	// Config, GethGenesis and Genesis are the files themselves: the network's configuration, the execution client's genesis, and
 	// the genesis state in SSZ.
 	Config, GethGenesis, Genesis []byte
+	// GenesisTime is in Unix seconds, GenesisPayload the execution block of the genesis state.
+	GenesisTime    uint64
+	GenesisPayload types.ExecutionPayloadHeader
 	// States is the recorded states, in SSZ, by slot.
 	States map[types.Slot][]byte
 }
@@ -42,8 +47,9 @@ type Chain struct {
 // Manifest is what the other client reported of the chain.
 type Manifest struct {
 	Head struct {
-		Root, StateRoot string
-		Slot            types.Slot
+		Root      string
+		StateRoot string `json:"state_root"`
+		Slot      types.Slot
 	}
 	Blocks []struct {
 		Slot               types.Slot `json:"slot"`
@@ -83,18 +89,36 @@ func (c *Chain) GenesisState() (*types.BeaconState, error) {
 }
 
 // TimeAt is when a slot of the chain begins.
-func (c *Chain) TimeAt(slot types.Slot) (time.Time, error) {
-	genesis, err := c.GenesisState()
-	if err != nil {
-		return time.Time{}, err
-	}
-	return time.Unix(int64(genesis.GenesisTime), 0).Add(time.Duration(uint64(slot)*c.Spec.SlotDurationMs) * time.Millisecond), nil
+func (c *Chain) TimeAt(slot types.Slot) time.Time {
+	return time.Unix(int64(c.GenesisTime), 0).Add(time.Duration(uint64(slot)*c.Spec.SlotDurationMs) * time.Millisecond)
 }
 
 // Archive is the path of a chain's archive.
 func Archive(name string) string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "..", "..", "testdata", "chains", name+".tar.zst")
+}
+
+// walk calls f for each file of a chain, with its path inside the chain's directory.
+func walk(name string, f func(file string, content []byte) error) error {
+	return spectest.WalkArchive(Archive(name), func(file string, content []byte) error {
+		_, rest, _ := strings.Cut(strings.TrimPrefix(file, "./"), "/")
+		return f(rest, content)
+	})
+}
+
+// Unpack writes the files of a chain to a directory, for programs that read them from there.
+func Unpack(name, dir string) error {
+	return walk(name, func(file string, content []byte) error {
+		if !filepath.IsLocal(file) {
+			return fmt.Errorf("%s: %q leads out of the directory", name, file)
+		}
+		file = filepath.Join(dir, file)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(file, content, 0o644)
+	})
 }
 
 // Load reads a recorded chain.
@@ -104,9 +128,8 @@ func Load(name string) (*Chain, error) {
 		States: map[types.Slot][]byte{},
 	}
 	files := map[string][]byte{}
-	err := spectest.WalkArchive(Archive(name), func(file string, content []byte) error {
-		_, rest, _ := strings.Cut(strings.TrimPrefix(file, "./"), "/")
-		files[rest] = bytes.Clone(content)
+	err := walk(name, func(file string, content []byte) error {
+		files[file] = bytes.Clone(content)
 		return nil
 	})
 	if err != nil {
@@ -129,6 +152,11 @@ func Load(name string) (*Chain, error) {
 			return nil, fmt.Errorf("%s: %s: %w", name, file, err)
 		}
 	}
+	genesis, err := c.GenesisState()
+	if err != nil {
+		return nil, fmt.Errorf("%s: genesis: %w", name, err)
+	}
+	c.GenesisTime, c.GenesisPayload = genesis.GenesisTime, genesis.LatestExecutionPayloadHeader
 	return c, nil
 }
 
@@ -163,6 +191,7 @@ func (c *Chain) add(file string, content []byte) error {
 			c.Orphans = append(c.Orphans, block)
 		} else {
 			c.Blocks = append(c.Blocks, block)
+			c.Payloads = append(c.Payloads, payloadOf(cx, &block.Message))
 		}
 	case "columns":
 		s := &types.DataColumnSidecar{}

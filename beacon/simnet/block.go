@@ -36,6 +36,7 @@ func (n *Network) Block(parent Tip, slot types.Slot, votes []types.Attestation, 
 	}
 	signed.Signature = n.keys.SignAll([]uint64{proposer}, signingRoot(s, root, params.DomainBeaconProposer(), s.GetCurrentEpoch()))
 	tip, err := tipOf(s)
+	tip.number, tip.below = parent.next(), parent.next()-1
 	if err == nil && s.Since(params.Gloas) {
 		tip.Payload, err = n.envelope(tip)
 	}
@@ -95,11 +96,11 @@ func (n *Network) syncAggregate(s *transition.State) (types.SyncAggregate, error
 }
 
 // executionPayload is an empty payload of the state's slot.
-func (n *Network) executionPayload(s *transition.State, parent types.Hash32, withdrawals []types.Withdrawal) (types.ExecutionPayload, error) {
+func (n *Network) executionPayload(s *transition.State, parent types.Hash32, number uint64, withdrawals []types.Withdrawal) (types.ExecutionPayload, error) {
 	time, err := s.ComputeTimeAtSlot(s.Slot)
 	p := types.ExecutionPayload{
 		ParentHash: parent, LogsBloom: make([]byte, n.spec.BytesPerLogsBloom), PrevRandao: s.GetRandaoMix(s.GetCurrentEpoch()),
-		BlockNumber: uint64(s.Slot), GasLimit: gasLimit, Timestamp: time, ExtraData: []byte("simnet"), Withdrawals: withdrawals,
+		BlockNumber: number, GasLimit: gasLimit, Timestamp: time, ExtraData: []byte("simnet"), Withdrawals: withdrawals,
 	}
 	p.BaseFeePerGas[len(p.BaseFeePerGas)-1] = 0
 	p.BaseFeePerGas[0] = 7
@@ -116,7 +117,7 @@ func (n *Network) payload(parent Tip, s *transition.State, body *types.BeaconBlo
 		}
 		withdrawals = expected.Withdrawals
 	}
-	p, err := n.executionPayload(s, s.LatestExecutionPayloadHeader.BlockHash, withdrawals)
+	p, err := n.executionPayload(s, s.LatestExecutionPayloadHeader.BlockHash, parent.next(), withdrawals)
 	if err != nil {
 		return err
 	}

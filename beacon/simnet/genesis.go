@@ -29,6 +29,16 @@ type Tip struct {
 	// Payload is the block's own payload where it travels alone, from Gloas on; Full whether descendants build on it.
 	Payload *types.SignedExecutionPayloadEnvelope
 	Full    bool
+
+	number, below uint64 // of the block's payload, and of the one that it builds on
+}
+
+// next is the number of the payload of a block on the tip.
+func (t Tip) next() uint64 {
+	if t.State.Since(params.Gloas) && !t.Full {
+		return t.below + 1
+	}
+	return t.number + 1
 }
 
 // Spec is the minimal preset with a fork from genesis on.

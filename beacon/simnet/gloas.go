@@ -44,7 +44,7 @@ func (n *Network) bid(parent Tip, s *transition.State, body *types.BeaconBlockBo
 	if _, err := transition.ProcessBlock(trial, block, transition.Hooks{}); err != nil {
 		return err
 	}
-	p, err := n.promised(trial, parent.Root)
+	p, err := n.promised(trial, parent.Root, parent.next())
 	if err != nil {
 		return err
 	}
@@ -53,9 +53,9 @@ func (n *Network) bid(parent Tip, s *transition.State, body *types.BeaconBlockBo
 }
 
 // promised is the payload of a block, from the state after it. The randao mix is that before the block, as the bid has it.
-func (n *Network) promised(s *transition.State, parentRoot types.Root) (types.ExecutionPayload, error) {
+func (n *Network) promised(s *transition.State, parentRoot types.Root, number uint64) (types.ExecutionPayload, error) {
 	bid := &s.LatestExecutionPayloadBid
-	p, err := n.executionPayload(s, s.LatestBlockHash, slices.Clone(s.PayloadExpectedWithdrawals))
+	p, err := n.executionPayload(s, s.LatestBlockHash, number, slices.Clone(s.PayloadExpectedWithdrawals))
 	if err != nil {
 		return p, err
 	}
@@ -68,7 +68,7 @@ func (n *Network) promised(s *transition.State, parentRoot types.Root) (types.Ex
 func (n *Network) envelope(tip Tip) (*types.SignedExecutionPayloadEnvelope, error) {
 	s := tip.State.Copy()
 	parentRoot := s.LatestBlockHeader.ParentRoot
-	p, err := n.promised(s, parentRoot)
+	p, err := n.promised(s, parentRoot, tip.number)
 	if err != nil {
 		return nil, err
 	}

@@ -2,12 +2,12 @@ package store
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cresset/cresset/beacon/recorded"
-	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/store/kv"
 	"github.com/cresset/cresset/beacon/types"
 )
@@ -47,13 +47,8 @@ func everything(t testing.TB, s *Store, c *recorded.Chain) {
 		check(t, b.PutForkChoice(make([]byte, 3<<20)))
 		b.AppendJournal(0, []byte("first"))
 		b.AppendJournal(1, []byte("second"))
-		// Payloads exist from Gloas on: a record as one would be written.
-		root := types.Root{9}
-		value, err := ssz.Marshal(s.context(9), ssz.Container(envelope(9, root)))
-		check(t, err)
-		check(t, b.putPacked(&kindPayload, kindPayload.bySlot(9, root), value))
-		check(t, b.put(&kindPayloadMark, kindPayloadMark.bySlot(9, root), nil))
-		check(t, b.place(9, root))
+		root, slot := types.Root{9}, types.Slot(uint64(s.cfg.Spec.GloasForkEpoch)*s.cfg.Spec.SlotsPerEpoch)
+		check(t, b.PutPayload(root, envelope(slot, root)))
 	})
 	_, err := s.Prune(t.Context(), Retention{Orphans: 1})
 	check(t, err)
@@ -122,27 +117,14 @@ func readAll(s *Store) (errs []error) {
 // no panic, and never a value that was not written.
 func TestDamage(t *testing.T) {
 	c := load(t, "deneb-to-fulu")
-	keep := c.Blocks[:0]
-	for i, signed := range c.Blocks { // a few with blobs and columns
-		if i < 4 || len(c.Columns[signed.Message.Slot])+len(c.Blobs[signed.Message.Slot]) > 0 && len(keep) < 12 {
-			keep = append(keep, signed)
-		}
-	}
-	for slot, columns := range c.Columns {
-		c.Columns[slot] = columns[:2]
-	}
-	c.Blocks = keep
-	for slot := range c.Columns {
-		if !slices.ContainsFunc(keep, func(b *types.SignedBeaconBlock) bool { return b.Message.Slot == slot }) {
-			continue
-		}
-		// The last fork's blocks are among those kept.
-		break
-	}
-	last := c.Head()
-	if len(c.Columns[last.Message.Slot]) == 0 {
-		c.Columns[last.Message.Slot] = nil
-	}
+	spec := *c.Spec
+	spec.GloasForkEpoch = 1000
+	c.Spec = &spec
+	// A few blocks: some at the beginning, one with blobs, one with columns.
+	blobs, columns := slices.Sorted(maps.Keys(c.Blobs))[0], slices.Sorted(maps.Keys(c.Columns))[0]
+	c.Blocks = slices.DeleteFunc(c.Blocks, func(b *types.SignedBeaconBlock) bool {
+		return b.Message.Slot > 3 && b.Message.Slot != blobs && b.Message.Slot != columns
+	})
 	s := openMemory(t, c.Spec, kv.NewMemory())
 	everything(t, s, c)
 	if errs := readAll(s); len(errs) > 0 {

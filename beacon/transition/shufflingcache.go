@@ -8,11 +8,14 @@ import (
 	"github.com/cresset/cresset/beacon/types"
 )
 
-// shufflingBytes bounds the cache: a shuffling of 1 million validators has 4 MB, so that 16 epochs and branches fit.
-const shufflingBytes = 64 << 20
+// DefaultShufflingBytes is what a cache of shufflings may take: one of 1 million validators has 4 MB, so that 16 epochs and branches
+// fit.
+const DefaultShufflingBytes = 64 << 20
 
 // ShufflingCache holds shufflings by what decides them. It may be used by many goroutines.
 type ShufflingCache struct {
+	budget int // bytes; the one put last is kept in any case
+
 	mu struct {
 		sync.Mutex
 		entries map[shufflingKey]*Shuffling
@@ -27,9 +30,9 @@ type shufflingKey struct {
 	decision types.Root
 }
 
-// NewShufflingCache makes an empty cache.
-func NewShufflingCache() *ShufflingCache {
-	c := &ShufflingCache{}
+// NewShufflingCache makes an empty cache with a budget in bytes.
+func NewShufflingCache(budget int) *ShufflingCache {
+	c := &ShufflingCache{budget: budget}
 	c.mu.entries = map[shufflingKey]*Shuffling{}
 	return c
 }
@@ -47,7 +50,7 @@ func (c *ShufflingCache) put(key shufflingKey, sh *Shuffling) *Shuffling {
 	if first := c.mu.entries[key]; first != nil {
 		return first
 	}
-	for len(c.mu.order) > 0 && c.mu.bytes+sh.bytes() > shufflingBytes {
+	for len(c.mu.order) > 0 && c.mu.bytes+sh.bytes() > c.budget {
 		c.mu.bytes -= c.mu.entries[c.mu.order[0]].bytes()
 		delete(c.mu.entries, c.mu.order[0])
 		c.mu.order = c.mu.order[1:]

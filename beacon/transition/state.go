@@ -21,7 +21,7 @@ func NewEnv(keys *bls.KeyCache) *Env {
 	if keys == nil {
 		keys = bls.NewKeyCache()
 	}
-	return &Env{Keys: keys, Shufflings: NewShufflingCache(), Deposits: NewDepositCache()}
+	return &Env{Keys: keys, Shufflings: NewShufflingCache(DefaultShufflingBytes), Deposits: NewDepositCache()}
 }
 
 // State is a beacon state with what is derived from it. Derived values are computed when first asked for and hold until

@@ -8,14 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/golang/snappy"
-
-	"github.com/cresset/cresset/beacon/spectest"
+	"github.com/cresset/cresset/beacon/recorded"
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
@@ -24,82 +21,18 @@ import (
 // chains are the recorded chains, by archive and the number of their blocks.
 var chains = map[string]int{"deneb-to-fulu": 195, "fulu": 156}
 
-// unpackChain unpacks what a replay needs of a recorded chain.
-func unpackChain(t *testing.T, name string) string {
+// unpackChain unpacks a recorded chain.
+func unpackChain(t *testing.T, name string) (dir string, chain *recorded.Chain) {
 	t.Helper()
-	dir, root := t.TempDir(), ""
-	err := spectest.WalkArchive(filepath.Join("..", "..", "testdata", "chains", name+".tar.zst"), func(name string, content []byte) error {
-		top, rest, _ := strings.Cut(strings.TrimPrefix(name, "./"), "/")
-		root = top
-		kept := strings.HasPrefix(rest, "blocks/") || strings.HasPrefix(rest, "states/") ||
-			rest == "manifest.json" || rest == "config.yaml" || rest == "genesis.ssz_snappy"
-		if !kept {
-			return nil
-		}
-		path := filepath.Join(dir, top, rest)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		return os.WriteFile(path, content, 0o644)
-	})
+	dir = t.TempDir()
+	if err := recorded.Unpack(name, dir); err != nil {
+		t.Fatal(err)
+	}
+	chain, err := recorded.Load(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, root)
-}
-
-// manifest is what another client reported of a recorded chain.
-type manifest struct {
-	Head struct {
-		Root, StateRoot string
-		Slot            types.Slot
-	}
-	Blocks []struct {
-		Slot      types.Slot `json:"slot"`
-		BlockRoot string     `json:"block_root"`
-		StateRoot string     `json:"state_root"`
-	}
-	Epochs []struct {
-		AtSlot   types.Slot `json:"at_slot"`
-		Finality struct {
-			Previous  manifestCheckpoint `json:"previous_justified"`
-			Current   manifestCheckpoint `json:"current_justified"`
-			Finalized manifestCheckpoint `json:"finalized"`
-		} `json:"finality_checkpoints"`
-	}
-	Validators []struct {
-		Index, Balance, Status string
-		Validator              json.RawMessage
-	}
-	Statuses map[string]int `json:"validator_statuses"`
-}
-
-type manifestCheckpoint struct{ Epoch, Root string }
-
-func (m manifestCheckpoint) is(c types.Checkpoint) bool {
-	return m.Epoch == fmt.Sprint(uint64(c.Epoch)) && m.Root == c.Root.String()
-}
-
-func readManifest(t *testing.T, dir string) manifest {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m manifest
-	if err := json.Unmarshal(data, &m); err != nil {
-		t.Fatal(err)
-	}
-	var head struct {
-		Head struct {
-			StateRoot string `json:"state_root"`
-		} `json:"head"`
-	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		t.Fatal(err)
-	}
-	m.Head.StateRoot = head.Head.StateRoot
-	return m
+	return dir, chain
 }
 
 // TestRecordedChains replays every recorded chain with all signatures and holds each block, each epoch's checkpoints, each
@@ -108,8 +41,8 @@ func TestRecordedChains(t *testing.T) {
 	for name, blocks := range chains {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := unpackChain(t, name)
-			m := readManifest(t, dir)
+			dir, chain := unpackChain(t, name)
+			m := &chain.Manifest
 			if len(m.Blocks) != blocks {
 				t.Fatalf("manifest has %d blocks, want %d", len(m.Blocks), blocks)
 			}
@@ -131,15 +64,12 @@ func TestRecordedChains(t *testing.T) {
 			}
 			epochs := 0
 			check := func(s *transition.State) {
-				for _, e := range m.Epochs {
-					if e.AtSlot != s.Slot {
-						continue
-					}
+				found, err := chain.CheckFinality(s)
+				if err != nil {
+					t.Error(err)
+				}
+				if found {
 					epochs++
-					if !e.Finality.Previous.is(s.PreviousJustifiedCheckpoint) || !e.Finality.Current.is(s.CurrentJustifiedCheckpoint) || !e.Finality.Finalized.is(s.FinalizedCheckpoint) {
-						t.Errorf("slot %d: checkpoints are %v, %v, %v, want %+v", s.Slot, s.PreviousJustifiedCheckpoint,
-							s.CurrentJustifiedCheckpoint, s.FinalizedCheckpoint, e.Finality)
-					}
 				}
 			}
 			r.beforeEpoch = check
@@ -167,7 +97,13 @@ func TestRecordedChains(t *testing.T) {
 				if s.HeadRoot != want.BlockRoot || s.StateRoot != want.StateRoot || types.Slot(s.HeadSlot) != want.Slot {
 					t.Fatalf("block %d: %+v, want %+v", i, s, want)
 				}
-				states += checkRecordedState(t, dir, r)
+				found, err := chain.CheckState(r.state)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if found {
+					states++
+				}
 			}
 			if err := r.flush(); err != nil {
 				t.Fatal(err)
@@ -178,71 +114,10 @@ func TestRecordedChains(t *testing.T) {
 			if epochs < len(m.Epochs)-1 || states < 10 {
 				t.Errorf("%d of %d epochs and %d states were compared", epochs, len(m.Epochs), states)
 			}
-			checkHead(t, r, m)
+			if err := chain.CheckValidators(r.state); err != nil {
+				t.Error(err)
+			}
 		})
-	}
-}
-
-// checkRecordedState compares the state with the recorded one of its slot, if there is one.
-func checkRecordedState(t *testing.T, dir string, r *replay) int {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "states", fmt.Sprintf("%08d.ssz_snappy", r.state.Slot)))
-	if err != nil {
-		return 0
-	}
-	want, err := snappy.Decode(nil, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	have, err := r.state.MarshalSSZ()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(have, want) {
-		t.Fatalf("state of slot %d differs from the recorded one", r.state.Slot)
-	}
-	return 1
-}
-
-// checkHead compares head and validators with the manifest.
-func checkHead(t *testing.T, r *replay, m manifest) {
-	t.Helper()
-	s, err := r.summary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.HeadRoot != m.Head.Root || s.StateRoot != m.Head.StateRoot || types.Slot(s.HeadSlot) != m.Head.Slot {
-		t.Errorf("head is %+v, want %+v", s, m.Head)
-	}
-	if n := r.state.Validators.Len(); n != len(m.Validators) {
-		t.Fatalf("%d validators, want %d", n, len(m.Validators))
-	}
-	statuses := map[string]int{}
-	for _, want := range m.Validators {
-		i, err := strconv.Atoi(want.Index)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, balance := r.state.Validators.At(types.ValidatorIndex(i)), r.state.Balances.At(i)
-		status := string(v.StatusAt(r.state.GetCurrentEpoch(), balance))
-		statuses[status]++
-		if status != want.Status || fmt.Sprint(uint64(balance)) != want.Balance {
-			t.Errorf("validator %d is %s with %d Gwei, want %s with %s", i, status, balance, want.Status, want.Balance)
-		}
-		var expected struct {
-			Pubkey    string `json:"pubkey"`
-			Effective string `json:"effective_balance"`
-			Exit      string `json:"exit_epoch"`
-		}
-		if err := json.Unmarshal(want.Validator, &expected); err != nil {
-			t.Fatal(err)
-		}
-		if v.Pubkey.String() != expected.Pubkey || fmt.Sprint(uint64(v.EffectiveBalance)) != expected.Effective || fmt.Sprint(uint64(v.ExitEpoch)) != expected.Exit {
-			t.Errorf("validator %d is %+v, want %s", i, v, want.Validator)
-		}
-	}
-	if fmt.Sprint(statuses) != fmt.Sprint(m.Statuses) {
-		t.Errorf("statuses are %v, want %v", statuses, m.Statuses)
 	}
 }
 
@@ -255,7 +130,7 @@ func command(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 func TestReplayCommandEndsWithTheHeadAsJSON(t *testing.T) {
-	dir := unpackChain(t, "fulu")
+	dir, chain := unpackChain(t, "fulu")
 	code, out, errs := command(t, "replay", "--network-config", dir+"/config.yaml", "--genesis", dir+"/genesis.ssz_snappy",
 		"--blocks", dir+"/blocks", "--stop-at", "40", "--json")
 	if code != 0 {
@@ -266,8 +141,7 @@ func TestReplayCommandEndsWithTheHeadAsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &s); err != nil {
 		t.Fatalf("last line: %v", err)
 	}
-	m := readManifest(t, dir)
-	if want := m.Blocks[39]; s.HeadRoot != want.BlockRoot || s.StateRoot != want.StateRoot || s.HeadSlot != 40 {
+	if want := chain.Manifest.Blocks[39]; s.HeadRoot != want.BlockRoot || s.StateRoot != want.StateRoot || s.HeadSlot != 40 {
 		t.Errorf("head is %+v, want %+v", s, want)
 	}
 	if len(lines) != 6 || !strings.HasPrefix(lines[4], "epoch 5: justified 4 0x") {
@@ -276,7 +150,7 @@ func TestReplayCommandEndsWithTheHeadAsJSON(t *testing.T) {
 }
 
 func TestReplayNamesWhatIsWrong(t *testing.T) {
-	dir := unpackChain(t, "fulu")
+	dir, _ := unpackChain(t, "fulu")
 	args := func(more ...string) []string {
 		return append([]string{"replay", "--network-config", dir + "/config.yaml", "--genesis", dir + "/genesis.ssz_snappy", "--blocks", dir + "/blocks", "--stop-at", "12"}, more...)
 	}
@@ -332,7 +206,7 @@ func TestReplayNamesWhatIsWrong(t *testing.T) {
 
 // TestReplayCanBeStoppedOnTheWayToAFarBlock has a block in so far a future that nobody waits for the slots up to it.
 func TestReplayCanBeStoppedOnTheWayToAFarBlock(t *testing.T) {
-	dir := unpackChain(t, "fulu")
+	dir, _ := unpackChain(t, "fulu")
 	spec, err := loadSpec(dir+"/config.yaml", nil, io.Discard)
 	if err != nil {
 		t.Fatal(err)

@@ -93,7 +93,7 @@ var table = []row{
 	{free, "beacon/simnet", nil, nil},
 	{free, "beacon/recorded", nil, []string{snappy}},
 	{9, "cmd/cresset", nil, []string{"github.com/spf13/cobra", snappy, "golang.org/x/term"}},
-	{9, "cmd/cresset-beacon", nil, []string{"github.com/spf13/cobra", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint"}},
+	{9, "cmd/cresset-beacon", nil, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint", yaml, "golang.org/x/term"}},
 	{9, "cmd/cresset-validator", nil, []string{"github.com/spf13/cobra", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint"}},
 	{free, "cmd/*", nil, nil},
 	{free, "tools/*", nil, nil},

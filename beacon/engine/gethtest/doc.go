@@ -1,5 +1,4 @@
-// Package gethtest is what tests of the Engine API share: the recorded chains of testdata as a list of new payloads, and a real geth
-// on the loopback interface with a data directory of its own.
+// Package gethtest runs a real geth for tests: on the loopback interface, with a data directory of its own.
 //
 // Layer: none; only tests import it.
 //

@@ -3,14 +3,21 @@ package gethtest
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -21,6 +28,7 @@ type Geth struct {
 	URL        string
 	SecretFile string
 
+	secret  []byte
 	program string
 	dir     string
 	port    int
@@ -61,9 +69,9 @@ func New(ctx context.Context, dir string, genesis []byte) (*Geth, error) {
 	}
 	g := &Geth{program: program, dir: filepath.Join(dir, "geth"), port: port, SecretFile: filepath.Join(dir, "jwt.hex"),
 		URL: fmt.Sprintf("http://127.0.0.1:%d", port)}
-	key := make([]byte, 32)
-	rand.Read(key)
-	if err := os.WriteFile(g.SecretFile, []byte(hex.EncodeToString(key)), 0o600); err != nil {
+	g.secret = make([]byte, 32)
+	rand.Read(g.secret)
+	if err := os.WriteFile(g.SecretFile, []byte(hex.EncodeToString(g.secret)), 0o600); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(dir, "geth-genesis.json")
@@ -130,6 +138,43 @@ func (g *Geth) Kill() error {
 	<-g.ended
 	g.command = nil
 	return nil
+}
+
+// Latest is the block that geth calls the latest: its head.
+func (g *Geth) Latest(ctx context.Context) (number uint64, hash string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, g.URL,
+		strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["latest",false]}`))
+	if err != nil {
+		return 0, "", err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "Bearer "+g.token(time.Now()))
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", fmt.Errorf("ask geth for its head: %w", err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return 0, "", fmt.Errorf("ask geth for its head: %w", err)
+	}
+	var answer struct {
+		Result *struct{ Number, Hash string }
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Result == nil {
+		return 0, "", fmt.Errorf("ask geth for its head: HTTP %s: %.200s", response.Status, body)
+	}
+	number, err = strconv.ParseUint(answer.Result.Number, 0, 64)
+	return number, answer.Result.Hash, err
+}
+
+// token is the JWT that geth wants with each call: when it was made, signed with the secret (HS256).
+func (g *Geth) token(now time.Time) string {
+	text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." +
+		base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"iat":%d}`, now.Unix()))
+	mac := hmac.New(sha256.New, g.secret)
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // Output is all that geth has written.

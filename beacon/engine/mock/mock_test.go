@@ -13,10 +13,10 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/cresset/cresset/beacon/engine/gethtest"
 	"github.com/cresset/cresset/beacon/engine/mock"
 	"github.com/cresset/cresset/beacon/engine/wire"
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/recorded"
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
 )
@@ -25,16 +25,16 @@ import (
 type stand struct {
 	*mock.Engine
 	t     *testing.T
-	chain *gethtest.Chain
+	chain *recorded.Chain
 }
 
 func newStand(t *testing.T, name string, alter func(*mock.Config)) *stand {
 	t.Helper()
-	chain, err := gethtest.Load(name)
+	chain, err := recorded.Load(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := mock.Config{Spec: chain.Spec, GenesisTime: chain.GenesisTime, Genesis: mock.Genesis{Hash: chain.Genesis.BlockHash}}
+	cfg := mock.Config{Spec: chain.Spec, GenesisTime: chain.GenesisTime, Genesis: mock.Genesis{Hash: chain.GenesisPayload.BlockHash}}
 	if alter != nil {
 		alter(&cfg)
 	}
@@ -77,7 +77,7 @@ func (s *stand) give(fork params.Fork, n *wire.NewPayload) wire.PayloadStatus {
 
 // recorded is the i-th recorded payload.
 func (s *stand) recorded(i int) (params.Fork, *wire.NewPayload) {
-	return s.chain.Blocks[i].Fork, newPayload(s.t, s.chain, s.chain.Blocks[i])
+	return s.chain.Payloads[i].Fork, newPayload(s.t, s.chain, s.chain.Payloads[i])
 }
 
 func (s *stand) giveRecorded(i int) wire.PayloadStatus {
@@ -89,7 +89,7 @@ func (s *stand) giveRecorded(i int) wire.PayloadStatus {
 // head makes a recorded payload the head.
 func (s *stand) head(i int) wire.PayloadStatus {
 	s.t.Helper()
-	answer, err := s.forkchoice(s.chain.Blocks[i].Fork, wire.ForkchoiceState{Head: s.chain.Blocks[i].Request.ExecutionPayload.BlockHash}, nil)
+	answer, err := s.forkchoice(s.chain.Payloads[i].Fork, wire.ForkchoiceState{Head: s.chain.Payloads[i].Request.ExecutionPayload.BlockHash}, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -110,14 +110,14 @@ func (s *stand) forkchoice(fork params.Fork, state wire.ForkchoiceState, a *wire
 // A recorded chain is valid from its first payload to its last.
 func TestRecordedChainIsValid(t *testing.T) {
 	s := newStand(t, "deneb-to-fulu", nil)
-	for i := range s.chain.Blocks {
+	for i := range s.chain.Payloads {
 		if status := s.giveRecorded(i); status.Status != wire.Valid {
-			t.Fatalf("slot %d: %+v", s.chain.Blocks[i].Slot, status)
+			t.Fatalf("slot %d: %+v", s.chain.Payloads[i].Slot, status)
 		}
 	}
-	last := len(s.chain.Blocks) - 1
-	if status := s.head(last); status.Status != wire.Valid || s.Head() != s.chain.Head {
-		t.Errorf("%+v, head %v, recorded %v", status, s.Head(), s.chain.Head)
+	last := len(s.chain.Payloads) - 1
+	if status := s.head(last); status.Status != wire.Valid || s.Head() != s.chain.HeadHash() {
+		t.Errorf("%+v, head %v, recorded %v", status, s.Head(), s.chain.HeadHash())
 	}
 }
 
@@ -125,7 +125,7 @@ func TestRecordedChainIsValid(t *testing.T) {
 func TestChangedPayloadsAreInvalid(t *testing.T) {
 	s := newStand(t, "fulu", nil)
 	at := -1 // a block with blobs and withdrawals
-	for i, b := range s.chain.Blocks {
+	for i, b := range s.chain.Payloads {
 		if len(b.Request.VersionedHashes) > 0 && len(b.Request.ExecutionPayload.Withdrawals) > 0 {
 			at = i
 			break
@@ -203,7 +203,7 @@ func TestExampleOfParis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stand{m, t, &gethtest.Chain{Spec: spec}}
+	s := &stand{m, t, &recorded.Chain{Spec: spec}}
 	if status := s.give(params.Bellatrix, n); status.Status != wire.Valid {
 		t.Errorf("%+v", status)
 	}
@@ -255,7 +255,7 @@ func TestPeers(t *testing.T) {
 	if status := s.giveRecorded(50); status.Status != wire.Syncing {
 		t.Errorf("%+v", status)
 	}
-	state := wire.ForkchoiceState{Head: s.chain.Blocks[50].Request.ExecutionPayload.BlockHash, Finalized: s.chain.Blocks[20].Request.ExecutionPayload.BlockHash}
+	state := wire.ForkchoiceState{Head: s.chain.Payloads[50].Request.ExecutionPayload.BlockHash, Finalized: s.chain.Payloads[20].Request.ExecutionPayload.BlockHash}
 	if answer, err := s.forkchoice(params.Fulu, state, nil); err != nil || answer.Status.Status != wire.Valid {
 		t.Errorf("%+v, %v", answer, err)
 	}
@@ -280,7 +280,7 @@ func TestInvalidFrom(t *testing.T) {
 			}
 			continue
 		}
-		if want := types.Bytes32(s.chain.Blocks[1].Request.ExecutionPayload.BlockHash); status.Status != wire.Invalid || status.LatestValidHash == nil || *status.LatestValidHash != want {
+		if want := types.Bytes32(s.chain.Payloads[1].Request.ExecutionPayload.BlockHash); status.Status != wire.Invalid || status.LatestValidHash == nil || *status.LatestValidHash != want {
 			t.Errorf("payload %d: %+v, want INVALID after %v", i, status, want)
 		}
 	}
@@ -301,7 +301,7 @@ func TestBuilding(t *testing.T) {
 		}
 	})
 	s.giveRecorded(0)
-	head := s.chain.Blocks[0].Request.ExecutionPayload
+	head := s.chain.Payloads[0].Request.ExecutionPayload
 	a := &wire.PayloadAttributes{Timestamp: head.Timestamp + 8, Withdrawals: []types.Withdrawal{{Index: 1, Amount: 3}}, ParentBeaconBlockRoot: types.Root{9}}
 	var ids []wire.PayloadID
 	for range 2 {
@@ -347,7 +347,7 @@ func TestTreeIsBounded(t *testing.T) {
 	}
 	hashes := make([]types.Bytes32, 0, 32)
 	for i := 28; i < 60; i++ {
-		hashes = append(hashes, types.Bytes32(s.chain.Blocks[i].Request.ExecutionPayload.BlockHash))
+		hashes = append(hashes, types.Bytes32(s.chain.Payloads[i].Request.ExecutionPayload.BlockHash))
 	}
 	var bodies *[]*wire.PayloadBody
 	if err := s.call("engine_getPayloadBodiesByHashV1", wire.Tuple(wire.Hashes(&hashes)), wire.ListOrNull(&bodies, 32, s.format(params.Fulu).Body)); err != nil {
@@ -363,7 +363,7 @@ func TestTreeIsBounded(t *testing.T) {
 		t.Errorf("%d payloads are kept, want 10 with the head", there)
 	}
 	s.Forget()
-	if s.Head() != s.chain.Genesis.BlockHash || s.head(59).Status != wire.Syncing {
+	if s.Head() != s.chain.GenesisPayload.BlockHash || s.head(59).Status != wire.Syncing {
 		t.Error("payloads were not forgotten")
 	}
 }
