@@ -41,7 +41,9 @@ func (c *Chain) applyBlocks(blocks []*VerifiedBlock) (Outcome, error) {
 			return 0, failed
 		}
 	}
-	if len(applied) > 0 {
+	if len(applied) == 0 {
+		_ = batch.Discard()
+	} else {
 		outcome = Applied
 		last := applied[len(applied)-1]
 		if err := c.commit(batch, last.in.origin.policy().durable || len(blocks) > 1); err != nil {

@@ -32,7 +32,7 @@ type policy struct {
 	deferred bool
 	// patient waits for the execution client while it does not answer, and for states as long as they take.
 	patient bool
-	// prompt means that the item came just when it was made: it is judged by the time of its arrival.
+	// prompt means that the time of the item's arrival says whether it was made in time; others are judged by when they are applied.
 	prompt bool
 	// durable has every import on the medium before it is acknowledged; otherwise only the last one of a segment.
 	durable bool
@@ -45,7 +45,7 @@ var policies = [origins]policy{
 	Own:       {name: "own", verify: true, prompt: true, durable: true},
 	API:       {name: "api", verify: true, prompt: true, durable: true},
 	Replay:    {name: "replay", verify: true, patient: true},
-	Restore:   {name: "restore", patient: true},
+	Restore:   {name: "restore", patient: true, prompt: true},
 }
 
 func (o Origin) policy() policy { return policies[o] }

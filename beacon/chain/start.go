@@ -37,7 +37,10 @@ func (c *Chain) start() error {
 		}
 	}
 	c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
-	c.w.finalized = c.w.fc.FinalizedCheckpoint()
+	// What the disk says may be older than what the journal has brought: the rest of that finality's work is done now.
+	if c.w.finalized, err = c.store.Finalized(); err != nil {
+		c.w.finalized = types.Checkpoint{}
+	}
 	c.w.saved = c.clock.CurrentEpoch()
 	c.w.confirmed = c.clock.CurrentSlot()
 	c.updateHead("start")
@@ -221,7 +224,7 @@ func (c *Chain) replayJournal() error {
 func (c *Chain) applyRecord(r journalRecord) error {
 	switch r.kind {
 	case journalBlock:
-		return c.restoreBlock(r.root, r.execution)
+		return c.restoreBlock(r.root, r.execution, r.arrived)
 	case journalPayload:
 		return c.restorePayload(r.root, r.execution)
 	case journalValid:
@@ -242,7 +245,7 @@ func (c *Chain) applyRecord(r journalRecord) error {
 }
 
 // restoreBlock imports a block from this node's own disk. Only used before the writer runs.
-func (c *Chain) restoreBlock(root types.Root, execution forkchoice.Execution) error {
+func (c *Chain) restoreBlock(root types.Root, execution forkchoice.Execution, arrived uint64) error {
 	if c.index.get(root) != nil {
 		return nil
 	}
@@ -257,7 +260,7 @@ func (c *Chain) restoreBlock(root types.Root, execution forkchoice.Execution) er
 	if in.root != root {
 		return fmt.Errorf("block on disk has root %v, want %v", in.root, root)
 	}
-	in.execution = execution
+	in.execution, in.arrived = execution, arrived
 	if c.index.get(signed.Message.ParentRoot) == nil {
 		return fmt.Errorf("%w: %v", ErrUnknownParent, signed.Message.ParentRoot)
 	}
@@ -321,7 +324,7 @@ func (c *Chain) recover() error {
 		if err != nil {
 			return &NeedsOperatorError{fmt.Errorf("list blocks: %w", err)}
 		}
-		if err := c.restoreBlock(at.Root, forkchoice.Optimistic); err != nil {
+		if err := c.restoreBlock(at.Root, forkchoice.Optimistic, c.clock.MillisecondsSinceGenesis()); err != nil {
 			lost++
 			c.log.Warn("a block on disk is left out", "slot", at.Slot, "block", at.Root, "error", err)
 			continue

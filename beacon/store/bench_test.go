@@ -10,7 +10,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/ssz/plist"
+	"github.com/cresset/cresset/beacon/store/kv"
 	"github.com/cresset/cresset/beacon/synthetic"
 	"github.com/cresset/cresset/beacon/types"
 )
@@ -25,6 +27,8 @@ func oneEpoch(b *testing.B, fork params.Fork) (base, st *types.BeaconState) {
 	check(b, err)
 	c.KeyFile = path
 	first, chain, err := synthetic.State(c)
+	check(b, err)
+	_, err = first.HashTreeRoot() // else its descendants have every page for themselves
 	check(b, err)
 	last := first
 	for range c.Spec.SlotsPerEpoch {
@@ -121,6 +125,7 @@ func benchmarkDiff(b *testing.B, fork params.Fork) {
 	})
 	b.Run("Store", func(b *testing.B) { benchmarkStored(b, base, st) })
 	b.Run("Codecs", func(b *testing.B) { benchmarkCodecs(b, raw) })
+	b.Run("CodecsOfDiff", func(b *testing.B) { benchmarkCodecs(b, diff) })
 }
 
 // benchmarkStored measures writing and reading through the store, on disk.
@@ -163,7 +168,7 @@ func benchmarkStored(b *testing.B, base, st *types.BeaconState) {
 	})
 }
 
-// benchmarkCodecs compares ways to compress a whole state, in chunks, on one core.
+// benchmarkCodecs compares ways to compress a state or a difference, in chunks, on one core.
 func benchmarkCodecs(b *testing.B, raw []byte) {
 	type codec struct {
 		name         string
@@ -235,5 +240,20 @@ func BenchmarkImport(b *testing.B) {
 			check(b, s.db.Flush())
 			b.ReportMetric(float64(s.Size())/float64(n)/1e3, "kB/import")
 		})
+	}
+}
+
+// Blocks of a recorded chain by the ways to compress them.
+func BenchmarkBlockCodecs(b *testing.B) {
+	for _, name := range []string{"deneb-to-fulu", "fulu"} {
+		c := load(b, name)
+		s := openMemory(b, c.Spec, kv.NewMemory())
+		var raw []byte
+		for _, signed := range c.Blocks {
+			one, err := ssz.Marshal(s.context(signed.Message.Slot), ssz.Container(signed))
+			check(b, err)
+			raw = append(raw, one...)
+		}
+		b.Run(name, func(b *testing.B) { benchmarkCodecs(b, raw) })
 	}
 }

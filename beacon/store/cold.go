@@ -60,9 +60,27 @@ func coldBases(exponents []uint8, start, slot types.Slot) (bases []types.Slot) {
 // coldCache keeps the state that the finest layer is being measured against: the next cold state is very likely a difference to it,
 // and was computed from it, so that they share memory.
 type coldCache struct {
-	sync.Mutex
-	slot  types.Slot
-	state *types.BeaconState // frozen; nil at first
+	mu struct {
+		sync.Mutex
+		slot  types.Slot
+		state *types.BeaconState // frozen; nil at first
+	}
+}
+
+func (c *coldCache) put(slot types.Slot, st *types.BeaconState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.slot, c.mu.state = slot, st
+}
+
+// get is the state of a slot, or nil.
+func (c *coldCache) get(slot types.Slot) *types.BeaconState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.slot != slot {
+		return nil
+	}
+	return c.mu.state
 }
 
 // IsColdSlot tells whether a slot belongs to a layer of the cold states.
@@ -73,7 +91,7 @@ func (s *Store) IsColdSlot(slot types.Slot) bool {
 
 // PutColdState stores the state of a slot of the finalized chain for good, durably. A slot that belongs to no layer is refused, but for
 // the first, which is where the chain was started. The state is frozen or belongs to the caller; the store may keep it to measure
-// others against it, so it is frozen here.
+// others against it, so it is frozen here. One goroutine at a time.
 func (s *Store) PutColdState(slot types.Slot, st *types.BeaconState) error {
 	if st.Slot != slot {
 		return fmt.Errorf("write cold state of slot %d: the state is of slot %d", slot, st.Slot)
@@ -81,8 +99,6 @@ func (s *Store) PutColdState(slot types.Slot, st *types.BeaconState) error {
 	if _, err := st.Freeze(); err != nil {
 		return fmt.Errorf("write cold state of slot %d: %w", slot, err)
 	}
-	s.cold.Lock()
-	defer s.cold.Unlock()
 	start, err := s.metaNumber(metaColdStart)
 	if errors.Is(err, ErrNotFound) {
 		return s.putFirstCold(slot, st)
@@ -95,14 +111,14 @@ func (s *Store) PutColdState(slot types.Slot, st *types.BeaconState) error {
 		return fmt.Errorf("write cold state of slot %d: the slot is of no layer, or before the first at %d", slot, start)
 	}
 	b := s.NewBatch()
-	if err := s.putColdLocked(b, types.Slot(start), slot, st); err != nil {
+	if err := s.putCold(b, types.Slot(start), slot, st); err != nil {
 		return errors.Join(err, b.Discard())
 	}
 	if err := b.Commit(true); err != nil {
 		return err
 	}
 	if layer > 0 {
-		s.cold.slot, s.cold.state = slot, st
+		s.cold.put(slot, st)
 	}
 	return nil
 }
@@ -114,15 +130,15 @@ func (s *Store) putFirstCold(slot types.Slot, st *types.BeaconState) error {
 	if err := b.Commit(true); err != nil {
 		return err
 	}
-	s.cold.slot, s.cold.state = slot, st
+	s.cold.put(slot, st)
 	return nil
 }
 
-// putColdLocked adds a cold state in the form that is right for its slot: as a difference to the best base that is stored and can be
+// putCold adds a cold state in the form that is right for its slot: as a difference to the best base that is stored and can be
 // read, in full if there is none.
-func (s *Store) putColdLocked(b *Batch, start, slot types.Slot, st *types.BeaconState) error {
+func (s *Store) putCold(b *Batch, start, slot types.Slot, st *types.BeaconState) error {
 	for _, at := range coldBases(s.cfg.ColdExponents, start, slot) {
-		base, err := s.coldBaseLocked(at)
+		base, err := s.coldBase(at)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
@@ -139,11 +155,9 @@ func (s *Store) putColdLocked(b *Batch, start, slot types.Slot, st *types.Beacon
 	return b.putWhole(coldPlace(slot), st)
 }
 
-func (s *Store) coldBaseLocked(slot types.Slot) (*types.BeaconState, error) {
-	if s.cold.state != nil && s.cold.slot == slot {
-		if ok, err := s.db.Has(coldPlace(slot).key()); err != nil || ok {
-			return s.cold.state, err
-		}
+func (s *Store) coldBase(slot types.Slot) (*types.BeaconState, error) {
+	if st := s.cold.get(slot); st != nil {
+		return st, nil
 	}
 	st, err := s.coldAt(slot)
 	if err != nil {
@@ -152,7 +166,7 @@ func (s *Store) coldBaseLocked(slot types.Slot) (*types.BeaconState, error) {
 	if _, err := st.Freeze(); err != nil {
 		return nil, err
 	}
-	s.cold.slot, s.cold.state = slot, st
+	s.cold.put(slot, st)
 	return st, nil
 }
 

@@ -12,8 +12,7 @@
 // costs nothing, and a state read as a difference shares all else with its base.
 //
 // Ownership: a Store may be used by many goroutines, a Batch by one. The package starts no goroutine of its own. A lock on the
-// directory keeps other processes out. Locks: Store.cold guards the state that cold states were last measured against, and is
-// held while one is written; Store.identity is a leaf.
+// directory keeps other processes out. The one lock inside, of the state that cold states are measured against, is a leaf.
 //
 // Specification: none of its own; retention follows the p2p-interface.md of the forks by what Prune is told.
 package store

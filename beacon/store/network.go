@@ -25,7 +25,7 @@ type networkFork struct {
 func networkOf(spec *params.Spec) network {
 	n := network{Config: spec.ConfigName, Preset: spec.PresetBase}
 	for _, f := range params.Forks() {
-		n.Forks = append(n.Forks, networkFork{f.String(), fmt.Sprintf("%#x", spec.ForkVersion(f)), uint64(spec.ForkEpoch(f))})
+		n.Forks = append(n.Forks, networkFork{f.String(), fmt.Sprint(spec.ForkVersion(f)), uint64(spec.ForkEpoch(f))})
 	}
 	return n
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/store/kv"
@@ -42,10 +41,6 @@ type Store struct {
 	packer *packer
 	lock   *lock // nil in memory
 
-	identity struct {
-		sync.Mutex
-		network network
-	}
 	cold coldCache
 }
 

@@ -34,29 +34,52 @@ const stepRecords = 512
 // more to delete: more than 0 only if MaxSteps or the context ended it. Where it stops, the next call goes on. Two calls do not run at
 // the same time.
 func (s *Store) Prune(ctx context.Context, r Retention) (left int, err error) {
-	work := []func() (more bool, err error){
-		func() (bool, error) { return s.pruneData(r.Columns, &kindColumnMark, &kindColumn) },
-		func() (bool, error) { return s.pruneData(r.Blobs, &kindBlobMark, &kindBlob) },
-		func() (bool, error) { return s.pruneOrphans(r.Orphans) },
-		func() (bool, error) { return s.pruneBlocks(r.Blocks) },
-		func() (bool, error) { return s.pruneStates(r) },
+	work := []func() (progress, error){
+		func() (progress, error) { return s.pruneData(r.Columns, &kindColumnMark, &kindColumn) },
+		func() (progress, error) { return s.pruneData(r.Blobs, &kindBlobMark, &kindBlob) },
+		func() (progress, error) { return s.pruneOrphans(r.Orphans) },
+		func() (progress, error) { return s.pruneBlocks(r.Blocks) },
+		func() (progress, error) { return s.pruneStates(r) },
 	}
-	for steps := 0; len(work) > 0; steps++ {
+	for steps := 0; len(work) > 0; {
 		if err := ctx.Err(); err != nil {
 			return len(work), err
 		}
-		if r.MaxSteps > 0 && steps == r.MaxSteps {
+		if r.MaxSteps > 0 && steps >= r.MaxSteps {
 			return len(work), nil
 		}
-		more, err := work[0]()
+		p, err := work[0]()
 		if err != nil {
 			return len(work), fmt.Errorf("prune: %w", err)
 		}
-		if !more {
+		if p != idle {
+			steps++
+		}
+		if p != more {
 			work = work[1:]
 		}
 	}
 	return 0, nil
+}
+
+// progress is what a step has come to.
+type progress int
+
+const (
+	idle progress = iota // there was nothing to do
+	last                 // it was the last step
+	more                 // there is more to do
+)
+
+// committed commits a step.
+func (b *Batch) committed(isMore bool) (progress, error) {
+	if err := b.Commit(true); err != nil {
+		return idle, err
+	}
+	if isMore {
+		return more, nil
+	}
+	return last, nil
 }
 
 // scan goes over the keys of a kind from one slot up to but without another, at most stepRecords of them but always whole slots. It gives
@@ -84,51 +107,53 @@ func (s *Store) scan(k *kind, from, before types.Slot, see func(SlotRoot) error)
 }
 
 // pruneData deletes columns or blobs of slots before one. The first kind lists what the others hold.
-func (s *Store) pruneData(before types.Slot, list *kind, others ...*kind) (more bool, err error) {
+func (s *Store) pruneData(before types.Slot, list *kind, others ...*kind) (progress, error) {
 	if before == 0 {
-		return false, nil
+		return idle, nil
 	}
 	b := s.NewBatch()
-	var last SlotRoot
-	next, more, err := s.scan(list, 0, before, func(at SlotRoot) error {
-		if at == last {
+	var block SlotRoot
+	seen := false
+	next, rest, err := s.scan(list, 0, before, func(at SlotRoot) error {
+		if seen && at == block {
 			return nil
 		}
-		last = at
+		block, seen = at, true
 		return s.forgetSlot(b, at)
 	})
-	if err != nil || last == (SlotRoot{}) && !more {
-		return false, errors.Join(err, b.Discard())
+	if err != nil || !seen {
+		return idle, errors.Join(err, b.Discard())
 	}
 	for _, k := range append(others, list) {
 		from, to := k.slots(0, next-1)
 		_ = b.deleteRange(k, from, to) // Commit gives the error
 	}
-	return more, b.Commit(true)
+	return b.committed(rest)
 }
 
-// forgetSlot deletes the slot of a block that is not stored itself, so that it does not outlive its columns.
+// forgetSlot deletes the slot of a block that is not stored itself, nor its payload, so that it does not outlive its columns.
 func (s *Store) forgetSlot(b *Batch, at SlotRoot) error {
-	held, err := s.db.Has(kindBlockIndex.bySlot(at.Slot, at.Root))
-	if err != nil || held {
-		return err
+	for _, k := range []*kind{&kindBlockIndex, &kindPayloadMark} {
+		if held, err := s.db.Has(k.bySlot(at.Slot, at.Root)); err != nil || held {
+			return err
+		}
 	}
 	return b.delete(&kindSlot, kindSlot.byRoot(at.Root))
 }
 
 // pruneBlocks deletes the blocks of slots before one with all that hangs on them.
-func (s *Store) pruneBlocks(before types.Slot) (more bool, err error) {
+func (s *Store) pruneBlocks(before types.Slot) (progress, error) {
 	if before == 0 {
-		return false, nil
+		return idle, nil
 	}
 	b := s.NewBatch()
 	seen := false
-	next, more, err := s.scan(&kindBlockIndex, 0, before, func(at SlotRoot) error {
+	next, rest, err := s.scan(&kindBlockIndex, 0, before, func(at SlotRoot) error {
 		seen = true
 		return b.delete(&kindSlot, kindSlot.byRoot(at.Root))
 	})
-	if err != nil || !seen && !more {
-		return false, errors.Join(err, b.Discard())
+	if err != nil || !seen {
+		return idle, errors.Join(err, b.Discard())
 	}
 	for _, k := range []*kind{
 		&kindBlock, &kindBlockIndex, &kindCanonical, &kindPayload, &kindPayloadMark, &kindColumn, &kindColumnMark, &kindBlob, &kindBlobMark,
@@ -136,34 +161,34 @@ func (s *Store) pruneBlocks(before types.Slot) (more bool, err error) {
 		from, to := k.slots(0, next-1)
 		_ = b.deleteRange(k, from, to) // Commit gives the error
 	}
-	return more, b.Commit(true)
+	return b.committed(rest)
 }
 
 // pruneOrphans deletes the blocks before a slot that are not on the finalized chain, from the first slot on that the index of it has. How
 // far that was done is noted.
-func (s *Store) pruneOrphans(before types.Slot) (more bool, err error) {
+func (s *Store) pruneOrphans(before types.Slot) (progress, error) {
 	done, err := s.metaNumber(metaOrphans)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return false, err
+		return idle, err
 	}
 	from := max(before, types.Slot(done))
 	for e, err := range s.db.Range(kindCanonical.all()) {
 		if err != nil {
-			return false, err
+			return idle, err
 		}
 		from = max(slotOf(e.Key), types.Slot(done))
 		break
 	}
 	if from >= before {
-		return false, nil
+		return idle, nil
 	}
 	b := s.NewBatch()
-	next, more, err := s.scan(&kindBlockIndex, from, before, func(at SlotRoot) error { return s.pruneOrphan(b, at) })
+	next, rest, err := s.scan(&kindBlockIndex, from, before, func(at SlotRoot) error { return s.pruneOrphan(b, at) })
 	if err != nil {
-		return false, errors.Join(err, b.Discard())
+		return idle, errors.Join(err, b.Discard())
 	}
 	b.putMetaNumber(metaOrphans, uint64(next))
-	return more, b.Commit(true)
+	return b.committed(rest)
 }
 
 func (s *Store) pruneOrphan(b *Batch, at SlotRoot) error {
@@ -178,21 +203,21 @@ func (s *Store) pruneOrphan(b *Batch, at SlotRoot) error {
 }
 
 // pruneStates deletes hot states of slots before one.
-func (s *Store) pruneStates(r Retention) (more bool, err error) {
+func (s *Store) pruneStates(r Retention) (progress, error) {
 	keep := r.Keep
 	if base, err := s.Base(); err == nil {
 		keep = append(slices.Clone(keep), base)
 	} else if !errors.Is(err, ErrNotFound) {
-		return false, err
+		return idle, err
 	}
 	b := s.NewBatch()
-	n := 0
+	n, rest := 0, false
 	for key, err := range s.StateKeys() {
 		if err != nil {
-			return false, errors.Join(err, b.Discard())
+			return idle, errors.Join(err, b.Discard())
 		}
 		if key.Slot >= r.States || n >= stepRecords {
-			more = n >= stepRecords && key.Slot < r.States
+			rest = n >= stepRecords && key.Slot < r.States
 			break
 		}
 		if !slices.Contains(keep, key) {
@@ -201,7 +226,7 @@ func (s *Store) pruneStates(r Retention) (more bool, err error) {
 		}
 	}
 	if n == 0 {
-		return false, b.Discard()
+		return idle, b.Discard()
 	}
-	return more, b.Commit(true)
+	return b.committed(rest)
 }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cresset/cresset/beacon/params"
@@ -189,7 +191,7 @@ func (s *Store) resolve(p place, next func(StateKey) place, known func(StateKey)
 
 // missingBase tells a state that is not there from one whose base is not.
 func missingBase(asked, at place, err error) error {
-	if err == ErrNotFound && describe(asked.key()) != describe(at.key()) { // the store's own, never wrapped
+	if errors.Is(err, ErrNotFound) && !bytes.Equal(asked.key(), at.key()) {
 		return &DamagedError{describe(asked.key()), fmt.Errorf("%s, which it is a difference to, is missing", describe(at.key()))}
 	}
 	return err

@@ -141,6 +141,7 @@ func (p *program) importCommand() *cobra.Command {
 const progressInterval = 5 * time.Second
 
 func (p *program) importFiles(ctx context.Context, cfg node.Config, files node.ImportConfig, log *slog.Logger) error {
+	log.Info("cresset-beacon imports", "version", version(), "datadir", cfg.DataDir, "blocks", files.Blocks)
 	told := time.Now()
 	files.Progress = func(done, all int, slot types.Slot) {
 		if time.Since(told) >= progressInterval {
