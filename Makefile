@@ -8,10 +8,10 @@ BENCH_PKGS ?= ./...
 CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
 RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth clean
+.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the programs into bin/
 	$(GO) build -trimpath -o bin/ ./cmd/...
@@ -71,6 +71,15 @@ bench: ## benchmarks: make bench BENCH=regexp BENCH_PKGS=./beacon/ssz/...
 
 geth: ## build geth, the execution client of the tests with the build tag geth, into bin/
 	$(GO) build -C tools/geth -trimpath -o ../../bin/geth github.com/ethereum/go-ethereum/cmd/geth
+
+bin/geth:
+	$(MAKE) geth
+
+e2e-geth: bin/geth ## recorded chains with a real geth behind the node; geth and the node are killed on the way
+	$(GO) build -trimpath -o bin/ ./cmd/cresset-beacon
+	CRESSET_GETH=$(CURDIR)/bin/geth CRESSET_BEACON=$(CURDIR)/bin/cresset-beacon CRESSET_SUMMARY=$(CURDIR)/bin/e2e-geth.txt \
+		$(GO) test -C beacon/node -tags geth -count=1 -v -timeout 10m -run '^TestE2EGeth$$'
+	@cat bin/e2e-geth.txt
 
 clean: ## remove what was built
 	rm -rf bin

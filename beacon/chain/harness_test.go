@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ type world struct {
 	engine *engine.Client
 	change func(*Config)
 
+	mu sync.Mutex // guards Chain against watchEngine
 	*Chain
 	store *store.Store
 	stop  func() error
@@ -67,13 +69,19 @@ func newWorldOf(t *testing.T, spec *params.Spec, w *world) *world {
 	check(t, os.WriteFile(file, []byte(hex.EncodeToString(secret)), 0o600))
 	w.engine, err = engine.New(engine.Config{
 		Endpoints: []engine.Endpoint{{URL: "http://mock", JWTSecretFile: file}}, Spec: spec, Clock: w.newClock(), Transport: w.mock,
+		Interval: 200 * time.Millisecond,
 	})
 	check(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.engine.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
 	check(t, w.open())
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		w.watchEngine(ctx)
+	}()
+	t.Cleanup(func() { cancel(); <-ended; <-watching })
 	t.Cleanup(func() {
 		if w.stop != nil {
 			w.shut()
@@ -108,14 +116,43 @@ func (w *world) open() error {
 	if w.change != nil {
 		w.change(&cfg)
 	}
-	if w.Chain, err = New(cfg); err != nil {
+	c, err := New(cfg)
+	if err != nil {
 		return errors.Join(err, w.store.Close())
 	}
+	w.mu.Lock()
+	w.Chain = c
+	w.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
 	w.stop = func() error { cancel(); return <-ended }
 	return nil
+}
+
+// watchEngine does what the node does: it tells the chain whenever the execution client becomes usable.
+func (w *world) watchEngine(ctx context.Context) {
+	for usable := false; ; {
+		changed := w.engine.Changed()
+		health := w.engine.Health()
+		if now := health.Endpoints[health.Active].Usable; now != usable {
+			if usable = now; usable {
+				w.chain().EngineReady()
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// chain is the chain of the moment.
+func (w *world) chain() *Chain {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Chain
 }
 
 // shut ends the node in order.

@@ -21,9 +21,7 @@ import (
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/node"
 	"github.com/cresset/cresset/beacon/recorded"
-	"github.com/cresset/cresset/beacon/spectest"
 	"github.com/cresset/cresset/beacon/store"
-	"github.com/cresset/cresset/beacon/types"
 )
 
 // fateVariable makes the test binary the program itself, with a node that meets a fate; "real" is the real node.
@@ -220,52 +218,45 @@ func TestSignalStopsAnImport(t *testing.T) {
 	}
 }
 
-// unpack writes a recorded chain to files and gives its directory.
-func unpack(t *testing.T, name string) string {
-	t.Helper()
-	dir := t.TempDir()
-	err := spectest.WalkArchive(recorded.Archive(name), func(file string, content []byte) error {
-		_, rest, _ := strings.Cut(strings.TrimPrefix(file, "./"), "/")
-		path := filepath.Join(dir, filepath.FromSlash(rest))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		return os.WriteFile(path, content, 0o644)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// The real program imports a recorded chain, ends with a line about its head, and a second import finds all of it there.
-func TestImportOfARecordedChain(t *testing.T) {
+// The real program imports a recorded chain and ends with a line about its head. A node that is then run on the same data begins
+// there; while it has the directory nobody else gets it, and a signal ends it in order.
+func TestImportAndRunOfARecordedChain(t *testing.T) {
 	t.Parallel()
 	c, err := recorded.Load("fulu")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := unpack(t, "fulu")
-	at := c.TimeAt(c.Head().Message.Slot + 2)
-	args := func(columns string) []string {
-		return []string{"import", "--datadir=" + filepath.Join(dir, "data"), "--network-config=" + filepath.Join(dir, "config.yaml"),
-			"--genesis=" + filepath.Join(dir, "genesis.ssz_snappy"), "--execution-endpoint=" + node.EmbeddedEngine,
-			"--clock-offset=" + time.Until(at).Truncate(time.Second).String(), "--log-level=warn",
-			"--blocks=" + filepath.Join(dir, "blocks"), "--columns=" + columns}
+	dir := t.TempDir()
+	if err := recorded.Unpack("fulu", dir); err != nil {
+		t.Fatal(err)
 	}
-	p := start(t, "real", args(filepath.Join(dir, "columns"))...)
+	file := filepath.Join(dir, "beacon.yaml")
+	head := c.Head().Message.Slot
+	text := fmt.Sprintf("datadir: %s\nnetwork-config: %s\ngenesis: %s\nexecution-endpoint: [%s]\nclock-offset: %v\n", filepath.Join(dir, "data"),
+		filepath.Join(dir, "config.yaml"), filepath.Join(dir, "genesis.ssz_snappy"), node.EmbeddedEngine, time.Until(c.TimeAt(head+2)))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	p := start(t, "real", "import", "--config", file, "--blocks", filepath.Join(dir, "blocks"), "--columns", filepath.Join(dir, "columns"))
 	code, last := p.wait(t)
-	head := types.Slot(c.Manifest.Head.Slot)
-	pattern := fmt.Sprintf(`^imported %d blocks \(0 known before\) in [0-9.]+ s: head slot %d %s \(verified\), justified epoch \d+, finalized epoch \d+\n$`,
-		len(c.Blocks), head, c.Manifest.Head.Root)
+	finality := c.Manifest.Epochs[len(c.Manifest.Epochs)-1].Finality
+	pattern := fmt.Sprintf(`^imported %d blocks \(0 known before\) in [0-9.]+ s: head slot %d %s \(verified\), justified epoch %s, finalized epoch %s\n$`,
+		len(c.Blocks), head, c.Manifest.Head.Root, finality.Current.Epoch, finality.Finalized.Epoch)
 	if code != 0 || !regexp.MustCompile(pattern).MatchString(p.out.String()) {
 		t.Fatalf("exit code %d, %s, printed %q, want %s", code, last, p.out.String(), pattern)
 	}
-	t.Log(p.out.String())
-	again := start(t, "real", args("")...)
-	code, last = again.wait(t)
-	if want := fmt.Sprintf("imported 0 blocks (%d known before)", len(c.Blocks)); code != 0 || !strings.HasPrefix(again.out.String(), want) {
-		t.Fatalf("exit code %d, %s, printed %q, want %s", code, last, again.out.String(), want)
+
+	owner := start(t, "real", "--config", file)
+	owner.await(t, fmt.Sprintf(" head=%d ", head)) // the line of a slot
+	other := start(t, "real", "--config", file)
+	want := fmt.Sprintf("is in use by process %d (", owner.cmd.Process.Pid)
+	if code, last := other.wait(t); code != exitTransient || !strings.Contains(last, want) {
+		t.Errorf("beside another process: exit code %d, last line %q; want code %d, %q", code, last, exitTransient, want)
+	}
+	owner.signal(t, syscall.SIGTERM)
+	if code, last := owner.wait(t); code != 0 || !strings.Contains(last, "everything is saved") {
+		t.Errorf("exit code %d, last line %q; want code 0, everything saved", code, last)
 	}
 }
 
