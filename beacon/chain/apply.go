@@ -45,8 +45,8 @@ func (c *Chain) applyBlocks(blocks []*VerifiedBlock) (Outcome, error) {
 		_ = batch.Discard()
 	} else {
 		outcome = Applied
-		last := applied[len(applied)-1]
-		if err := c.commit(batch, last.in.origin.policy().durable || len(blocks) > 1); err != nil {
+		// On the medium before it is acknowledged, a segment as a whole.
+		if err := c.commit(batch, true); err != nil {
 			return 0, err
 		}
 		for _, v := range applied {
@@ -161,7 +161,7 @@ func (c *Chain) applyPayload(v *VerifiedPayload) (Outcome, error) {
 		return 0, err
 	}
 	c.putJournal(batch, journalRecord{kind: journalPayload, root: root, execution: v.execution})
-	if err := c.commit(batch, v.in.origin.policy().durable); err != nil {
+	if err := c.commit(batch, true); err != nil {
 		return 0, err
 	}
 	c.events.publish(PayloadEvent{block.Slot, root, v.execution == forkchoice.Optimistic})

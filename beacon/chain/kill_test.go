@@ -147,6 +147,7 @@ func killChild(dir string) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
 	for i := known; i < len(s.Blocks); i++ {

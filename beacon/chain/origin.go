@@ -34,16 +34,14 @@ type policy struct {
 	patient bool
 	// prompt means that the time of the item's arrival says whether it was made in time; others are judged by when they are applied.
 	prompt bool
-	// durable has every import on the medium before it is acknowledged; otherwise only the last one of a segment.
-	durable bool
 }
 
 // policies is all that depends on the origin.
 var policies = [origins]policy{
-	Gossip:    {name: "gossip", verify: true, deferred: true, prompt: true, durable: true},
+	Gossip:    {name: "gossip", verify: true, deferred: true, prompt: true},
 	RangeSync: {name: "range sync", verify: true, patient: true},
-	Own:       {name: "own", verify: true, prompt: true, durable: true},
-	API:       {name: "api", verify: true, prompt: true, durable: true},
+	Own:       {name: "own", verify: true, prompt: true},
+	API:       {name: "api", verify: true, prompt: true},
 	Replay:    {name: "replay", verify: true, patient: true},
 	Restore:   {name: "restore", patient: true, prompt: true},
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -216,4 +217,52 @@ func mutate(rt *rapid.T, st *types.BeaconState) {
 			st.PTCWindow[index(len(st.PTCWindow))] = ssz.Share(slices.Repeat([]types.ValidatorIndex{at}, int(st.Cx.Spec.PTCSize)))
 		}
 	}
+}
+
+// A difference in which bytes are changed, cut or doubled gives an error or some state; it never panics, and its base stays as it is.
+func TestDamagedDiffs(t *testing.T) {
+	states := recordedStates(t, load(t, "fulu"))
+	base, st := states[2], states[4]
+	diff, err := diffStates(base, st)
+	check(t, err)
+	want := mustRoot(t, base)
+	rng := rand.New(rand.NewPCG(5, 6))
+	refused := 0
+	for range 400 {
+		bad := slices.Clone(diff)
+		at := rng.IntN(len(bad))
+		if rng.IntN(2) == 0 { // behind the skeleton, which is most of it
+			at = len(bad) - 1 - rng.IntN(len(bad)/8)
+		}
+		switch rng.IntN(3) {
+		case 0:
+			bad[at] ^= byte(1 + rng.IntN(255))
+		case 1:
+			bad = bad[:at]
+		default:
+			bad = slices.Concat(bad[:at], bad[max(0, at-rng.IntN(40)):])
+		}
+		cx := ssz.Context{Spec: base.Cx.Spec, Fork: []params.Fork{params.Fulu, params.Fulu, params.Phase0, params.Gloas}[rng.IntN(4)]}
+		got, err := applyDiff(base, cx, bad)
+		if err != nil {
+			refused++
+			continue
+		}
+		_, _ = got.HashTreeRoot() // it may be no state at all
+	}
+	fresh, err := types.DecodeBeaconState(base.Cx.Spec, marshalled(t, base))
+	check(t, err)
+	if have := mustRoot(t, fresh); have != want {
+		t.Errorf("the base has root %v, want %v", have, want)
+	}
+	if refused < 100 {
+		t.Errorf("%d of 400 are refused", refused)
+	}
+}
+
+func marshalled(t testing.TB, st *types.BeaconState) []byte {
+	t.Helper()
+	raw, err := st.MarshalSSZ()
+	check(t, err)
+	return raw
 }
