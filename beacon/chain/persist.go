@@ -143,10 +143,15 @@ func (p *persister) work(ctx context.Context) error {
 		if err := p.writeForkChoice(fc); err != nil {
 			return err
 		}
+		orphans := types.Slot(0)
 		if fc.final != nil {
 			if err := p.followFinality(fc.final); err != nil {
 				return err
 			}
+			orphans = fc.final.canonical[len(fc.final.canonical)-1].slot + 1
+		}
+		if err := p.prune(orphans); err != nil {
+			return err
 		}
 	}
 	return ctx.Err()
@@ -260,6 +265,30 @@ func (p *persister) followFinality(job *finalJob) error {
 	}
 	if err := batch.Commit(false); err != nil {
 		return fmt.Errorf("delete what finality ruled out: %w", err)
+	}
+	return nil
+}
+
+// pruneSteps is how many small steps of pruning an epoch takes. What is left the next one goes on with.
+const pruneSteps = 32
+
+// prune deletes data that nobody has to serve any more, and blocks of earlier slots than orphans that are not on the finalized chain: a
+// crash may have left some.
+func (p *persister) prune(orphans types.Slot) error {
+	c := p.chain
+	spec, now := c.cfg.Spec, c.clock.CurrentEpoch()
+	first := func(keep uint64) types.Slot { return c.startOf(now - min(now, types.Epoch(keep))) }
+	left, err := c.store.Prune(context.Background(), store.Retention{
+		Columns:  first(uint64(spec.MinEpochsForDataColumnSidecarsRequests)),
+		Blobs:    first(uint64(spec.MinEpochsForBlobSidecarsRequests)),
+		Orphans:  orphans,
+		MaxSteps: pruneSteps,
+	})
+	if err != nil {
+		return fmt.Errorf("prune: %w", err)
+	}
+	if left > 0 {
+		c.log.Debug("more is left to prune", "kinds", left)
 	}
 	return nil
 }
