@@ -31,7 +31,7 @@ func newLog(out io.Writer, s *settings, environ []string) *slog.Logger {
 			value, found := strings.CutPrefix(entry, "NO_COLOR=")
 			return found && value != ""
 		})
-		return slog.New(tint.NewHandler(out, &tint.Options{Level: level, NoColor: plain}))
+		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, NoColor: plain}))
 	}
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
 }
