@@ -426,6 +426,16 @@ func (s *storedStates) latest(root types.Root, slot types.Slot) (best types.Slot
 	return best, ok
 }
 
+// first is the earliest slot at which a state of a block is on disk.
+func (s *storedStates) first(root types.Root) (types.Slot, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.mu.slots[root]) == 0 {
+		return 0, false
+	}
+	return slices.Min(s.mu.slots[root]), true
+}
+
 // of is the states on disk of a block.
 func (s *storedStates) of(root types.Root) (keys []store.StateKey) {
 	s.mu.Lock()

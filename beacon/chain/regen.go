@@ -18,6 +18,13 @@ var errDeadline = errors.New("deadline of a state")
 // gets ErrStateBusy if it is not at hand within a second.
 func (c *Chain) stateAt(ctx context.Context, root types.Root, slot types.Slot, patient bool) (*transition.State, error) {
 	frozen := c.states.latest(root, slot)
+	if b := c.index.get(root); frozen == nil && b != nil && b.Parent() == nil {
+		// The state that is trusted may be that of an epoch's start after the block: there is no earlier one.
+		if first, ok := c.stored.first(root); ok && first > slot {
+			slot = first
+			frozen = c.states.latest(root, slot)
+		}
+	}
 	if frozen == nil || c.epochOf(slot) > c.epochOf(frozen.Slot)+1 {
 		if !patient {
 			var cancel context.CancelFunc

@@ -392,5 +392,10 @@ func (c *Chain) isFinalized(s *transition.State, key store.StateKey) error {
 	if root != info.Root {
 		return fmt.Errorf("block %v of slot %d is not on the finalized chain, %v is", info.Root, info.Slot, root)
 	}
+	// A checkpoint is the last block up to the start of its epoch: where that slot has a block, a state of an earlier one that was
+	// advanced to it would rule that block out.
+	if at, err := c.store.CanonicalRoot(s.Slot); err == nil && at != info.Root {
+		return fmt.Errorf("state of block %v was advanced over block %v of slot %d", info.Root, at, s.Slot)
+	}
 	return nil
 }
