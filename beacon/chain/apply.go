@@ -11,7 +11,9 @@ import (
 )
 
 // submitBlocks has the writer apply blocks, each the parent of the next.
-func (c *Chain) submitBlocks(ctx context.Context, blocks []*VerifiedBlock) (outcome Outcome, err error) {
+func (c *Chain) submitBlocks(ctx context.Context, blocks []*VerifiedBlock) (Outcome, error) {
+	var outcome Outcome // the writer's, who may still write them when do gave up
+	var err error
 	if run := c.do(ctx, c.inbox.urgent, func() { outcome, err = c.applyBlocks(blocks) }); run != nil {
 		return 0, run
 	}
@@ -129,7 +131,9 @@ func (c *Chain) commit(batch *store.Batch, durable bool) error {
 }
 
 // submitPayload has the writer apply a payload.
-func (c *Chain) submitPayload(ctx context.Context, v *VerifiedPayload) (outcome Outcome, err error) {
+func (c *Chain) submitPayload(ctx context.Context, v *VerifiedPayload) (Outcome, error) {
+	var outcome Outcome
+	var err error
 	if run := c.do(ctx, c.inbox.urgent, func() { outcome, err = c.applyPayload(v) }); run != nil {
 		return 0, run
 	}

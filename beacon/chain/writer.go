@@ -106,7 +106,9 @@ func (c *Chain) fail(err error) {
 
 // ProposerHead is the node to build the block of a slot on: the head, or its parent where the head came too late to stay.
 // Spec: get_proposer_head (phase0; modified gloas).
-func (c *Chain) ProposerHead(ctx context.Context, slot types.Slot) (node forkchoice.Node, err error) {
+func (c *Chain) ProposerHead(ctx context.Context, slot types.Slot) (forkchoice.Node, error) {
+	var node forkchoice.Node
+	var err error
 	run := c.do(ctx, c.inbox.urgent, func() {
 		c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
 		if node, err = c.w.fc.GetHead(); err != nil {
