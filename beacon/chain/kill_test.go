@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -98,10 +99,10 @@ func killChild(dir string) error {
 	}
 	at, _ := strconv.Atoi(os.Getenv("CRESSET_KILL_AT"))
 	acknowledged, _ := strconv.Atoi(os.Getenv("CRESSET_KILL_ACKED"))
-	commits := 0
+	var commits atomic.Int64
 	begin := time.Now()
 	disk, err := store.Open(store.Config{Dir: dir, Spec: spec, OnCommit: func(string) {
-		if commits++; commits == at {
+		if commits.Add(1) == int64(at) {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // until it comes
 		}
@@ -129,7 +130,7 @@ func killChild(dir string) error {
 	out := json.NewEncoder(os.Stdout)
 	report := func(r killReport) error {
 		snapshot := c.Snapshot()
-		r.Head, r.Final, r.Commits = snapshot.Head.Root, snapshot.Finalized.Epoch, commits
+		r.Head, r.Final, r.Commits = snapshot.Head.Root, snapshot.Finalized.Epoch, int(commits.Load())
 		return out.Encode(r)
 	}
 	known := 0

@@ -25,22 +25,25 @@ import (
 	"github.com/cresset/cresset/beacon/types"
 )
 
-// totals is what all cases together did.
+// totals is what all cases together did; they run one after the other.
 type totals struct {
-	mu struct {
-		sync.Mutex
-		blocks, states, epochs, gethKills, nodeKills int
-	}
+	blocks, states, epochs, gethKills, nodeKills int
+	undisturbed                                  int // blocks that were imported while nothing was killed
+	importing                                    time.Duration
 }
 
-func (s *totals) add(blocks, states, epochs, gethKills, nodeKills int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mu.blocks += blocks
-	s.mu.states += states
-	s.mu.epochs += epochs
-	s.mu.gethKills += gethKills
-	s.mu.nodeKills += nodeKills
+func (s *totals) add(blocks, gethKills, nodeKills int) {
+	s.blocks += blocks
+	s.gethKills += gethKills
+	s.nodeKills += nodeKills
+}
+
+func (s *totals) addUndisturbed(blocks, states, epochs int, importing time.Duration) {
+	s.blocks += blocks
+	s.states += states
+	s.epochs += epochs
+	s.undisturbed += blocks
+	s.importing += importing
 }
 
 // stage is a recorded chain, its files, a data directory, and a geth that does not run yet.

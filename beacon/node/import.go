@@ -54,7 +54,8 @@ func (s Summary) String() string {
 		s.Blocks, s.Known, s.Seconds, s.HeadSlot, s.Head, status, s.Justified.Epoch, s.Finalized.Epoch)
 }
 
-// Import runs a node for as long as it takes to import a recorded chain through the whole pipeline.
+// Import runs a node for as long as it takes to import a recorded chain through the whole pipeline. One that the context ended
+// before it was done gives the context's error.
 func Import(ctx context.Context, cfg Config, files ImportConfig, log *slog.Logger) (summary Summary, err error) {
 	if files.Blocks == "" {
 		return summary, usage("blocks is not set, want the directory of the recorded blocks")

@@ -150,14 +150,11 @@ func (p *program) importFiles(ctx context.Context, cfg node.Config, files node.I
 		}
 	}
 	summary, err := p.importAll(ctx, cfg, files, log)
-	if err != nil {
-		return err
-	}
-	switch done := summary != (node.Summary{}); { // A node that is asked to end is no error, and has no summary.
-	case !done && ctx.Err() != nil:
+	switch {
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return errInterrupted
-	case !done:
-		return errors.New("the import ended before it was done, without being asked to")
+	case err != nil:
+		return err
 	}
 	_, err = fmt.Fprintln(p.out, summary)
 	return err
