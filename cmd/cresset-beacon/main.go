@@ -150,11 +150,13 @@ func (p *program) importFiles(ctx context.Context, cfg node.Config, files node.I
 		}
 	}
 	summary, err := p.importAll(ctx, cfg, files, log)
-	switch {
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	switch done := summary != (node.Summary{}); {
+	case ctx.Err() != nil && (errors.Is(err, context.Canceled) || err == nil && !done):
 		return errInterrupted
 	case err != nil:
 		return err
+	case !done:
+		return errors.New("the import ended before it was done, without being asked to")
 	}
 	_, err = fmt.Fprintln(p.out, summary)
 	return err

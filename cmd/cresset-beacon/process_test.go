@@ -38,6 +38,10 @@ func fates() map[string]fate {
 			<-ctx.Done()
 			return nil
 		},
+		"stopped": func(ctx context.Context) error {
+			<-ctx.Done()
+			return fmt.Errorf("import slots 1 to 32: %w", ctx.Err())
+		},
 		"hang":      func(context.Context) error { select {} },
 		"silent":    ended(nil),
 		"transient": ended(errors.New("port 1 is taken")),
@@ -207,14 +211,16 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 // An import that a signal stops has no summary, and its code says that it is not done.
 func TestSignalStopsAnImport(t *testing.T) {
 	t.Parallel()
-	p := start(t, "orderly", append(runArgs(), "import", "--blocks=b")...)
-	p.await(t, "cresset-beacon imports")
-	p.signal(t, syscall.SIGTERM)
-	if code, last := p.wait(t); code != 1 || !strings.Contains(last, "stopped by a signal; what was imported is kept, start again to go on") {
-		t.Errorf("exit code %d, last line %q", code, last)
-	}
-	if p.out.Len() != 0 {
-		t.Errorf("a summary is printed: %s", p.out.String())
+	for _, fate := range []string{"orderly", "stopped"} {
+		p := start(t, fate, append(runArgs(), "import", "--blocks=b")...)
+		p.await(t, "cresset-beacon imports")
+		p.signal(t, syscall.SIGTERM)
+		if code, last := p.wait(t); code != 1 || !strings.Contains(last, "stopped by a signal; what was imported is kept, start again to go on") {
+			t.Errorf("%s: exit code %d, last line %q", fate, code, last)
+		}
+		if p.out.Len() != 0 {
+			t.Errorf("%s: a summary is printed: %s", fate, p.out.String())
+		}
 	}
 }
 
