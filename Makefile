@@ -76,6 +76,8 @@ bin/geth:
 	$(MAKE) geth
 
 e2e-geth: bin/geth ## recorded chains with a real geth behind the node; geth and the node are killed on the way
+	$(GO) vet -tags geth ./beacon/engine ./beacon/node
+	CRESSET_GETH=$(CURDIR)/bin/geth $(GO) test -tags geth -count=1 -timeout 10m -run Geth ./beacon/engine
 	$(GO) build -trimpath -o bin/ ./cmd/cresset-beacon
 	CRESSET_GETH=$(CURDIR)/bin/geth CRESSET_BEACON=$(CURDIR)/bin/cresset-beacon CRESSET_SUMMARY=$(CURDIR)/bin/e2e-geth.txt \
 		$(GO) test -C beacon/node -tags geth -count=1 -v -timeout 10m -run '^TestE2EGeth$$'

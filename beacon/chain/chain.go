@@ -207,7 +207,9 @@ func (c *Chain) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return c.clock.Slots(run, c.Snapshot().Slot, func() { c.tick(run) }) })
 	err := g.Wait()
-	if saved := c.save(); saved != nil {
+	saved := c.save()
+	c.gate.close()
+	if saved != nil {
 		return errors.Join(err, saved)
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {

@@ -93,7 +93,7 @@ func (d *deferred) removeLocked(e *list.Element) *deferredItem {
 	return item
 }
 
-// take removes the items whose condition is one that met tells, oldest first.
+// take removes the items that wait for a condition, and gives them in no order.
 func (d *deferred) take(what condition) (retries []func(context.Context)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -103,7 +103,7 @@ func (d *deferred) take(what condition) (retries []func(context.Context)) {
 	return retries
 }
 
-// takeSlots removes the items that wait for a slot that has begun.
+// takeSlots removes the items that wait for a slot that has begun, and gives them in no order.
 func (d *deferred) takeSlots(now types.Slot) (retries []func(context.Context)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -27,6 +27,10 @@ type gate struct {
 		sync.Mutex
 		flights map[flightKey]*flight
 	}
+
+	// shutdown
+	closing chan struct{}  // closed when no computation may begin or go on
+	running sync.WaitGroup // computations
 }
 
 type flightKey struct {
@@ -42,7 +46,7 @@ type flight struct {
 }
 
 func newGate() *gate {
-	g := &gate{turns: make(chan struct{}, regenerations)}
+	g := &gate{turns: make(chan struct{}, regenerations), closing: make(chan struct{})}
 	g.mu.flights = map[flightKey]*flight{}
 	return g
 }
@@ -51,6 +55,10 @@ func newGate() *gate {
 // its result is of use to whoever asks again.
 func (g *gate) do(ctx context.Context, key flightKey, compute func() (*transition.State, error)) (*transition.State, error) {
 	g.mu.Lock()
+	if g.closed() {
+		g.mu.Unlock()
+		return nil, ErrStopped
+	}
 	f := g.mu.flights[key]
 	if f == nil {
 		if len(g.mu.flights) >= regenWaiting {
@@ -59,7 +67,7 @@ func (g *gate) do(ctx context.Context, key flightKey, compute func() (*transitio
 		}
 		f = &flight{done: make(chan struct{})}
 		g.mu.flights[key] = f
-		go g.run(key, f, compute)
+		g.running.Go(func() { g.run(key, f, compute) })
 	}
 	g.mu.Unlock()
 	select {
@@ -75,10 +83,30 @@ func (g *gate) do(ctx context.Context, key flightKey, compute func() (*transitio
 
 func (g *gate) run(key flightKey, f *flight, compute func() (*transition.State, error)) {
 	g.turns <- struct{}{}
-	f.state, f.err = compute()
+	if f.err = ErrStopped; !g.closed() {
+		f.state, f.err = compute()
+	}
 	<-g.turns
 	g.mu.Lock()
 	delete(g.mu.flights, key)
 	g.mu.Unlock()
 	close(f.done)
+}
+
+// closed tells whether computations have to end.
+func (g *gate) closed() bool {
+	select {
+	case <-g.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// close ends the computations and waits for them: they read from a disk that is about to be closed. It is called once.
+func (g *gate) close() {
+	g.mu.Lock()
+	close(g.closing)
+	g.mu.Unlock()
+	g.running.Wait()
 }

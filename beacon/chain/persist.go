@@ -224,6 +224,10 @@ func (p *persister) writeForkChoice(job *forkChoiceJob) error {
 	if err := batch.Commit(true); err != nil {
 		return fmt.Errorf("write fork choice: %w", err)
 	}
+	// Keys that were decompressed since, of which a process that is killed would have to do without the next time.
+	if err := c.env.Keys.Flush(); err != nil {
+		c.log.Warn("the cache of public keys cannot be written, the next start may have to decompress them again; check the disk", "error", err)
+	}
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
-	"github.com/cresset/cresset/forkchoice"
 )
 
 // ImportSegment imports a run of blocks, each the parent of the next, with all their signatures in one batch. Blocks that are known
@@ -57,21 +56,38 @@ func (c *Chain) verifySegment(ctx context.Context, blocks []*incomingBlock) ([]*
 	if err != nil {
 		return nil, err
 	}
-	verified, failed := c.runSegment(state, blocks)
-	if len(verified) == 0 || !blocks[0].origin.policy().verify {
-		return verified, failed
+	if !blocks[0].origin.policy().verify {
+		return c.runSegment(state, blocks, nil)
 	}
-	// Signatures are good for all or none: the caller asks again for the whole run.
-	for i, v := range verified {
-		if err := c.finishBlock(ctx, v); err != nil {
-			return verified[:i], err
+	// The execution client has a block's payload while the next ones are applied and the signatures verified.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	applied, ended := make(chan *VerifiedBlock, len(blocks)), make(chan error, 1)
+	finished := 0
+	go func() {
+		for v := range applied {
+			if err := c.finishBlock(ctx, v); err != nil {
+				ended <- err
+				return
+			}
+			finished++
 		}
+		ended <- nil
+	}()
+	verified, failed := c.runSegment(state, blocks, applied)
+	if len(verified) == 0 {
+		cancel()
+	}
+	if err := <-ended; err != nil && len(verified) > 0 {
+		return verified[:finished], err
 	}
 	return verified, failed
 }
 
-// runSegment applies blocks to a state one after the other and verifies their signatures together.
-func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock) (verified []*VerifiedBlock, failed error) {
+// runSegment applies blocks to a state one after the other and verifies their signatures together, which are good for all or none: the
+// caller asks again for the whole run. Each block goes to applied, if that is given, as soon as the state has it; applied is closed after
+// the last one.
+func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, applied chan<- *VerifiedBlock) (verified []*VerifiedBlock, failed error) {
 	var hooks transition.Hooks
 	if blocks[0].origin.policy().verify {
 		hooks.Signatures = &transition.SignatureBatch{}
@@ -107,6 +123,12 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock) (ve
 		}
 		v.merge = merge
 		verified = append(verified, v)
+		if applied != nil {
+			applied <- v
+		}
+	}
+	if applied != nil {
+		close(applied)
 	}
 	if hooks.Signatures != nil && len(verified) > 0 {
 		if err := hooks.Signatures.Verify(); err != nil {
@@ -119,8 +141,7 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock) (ve
 	return verified, failed
 }
 
-// finishBlock has the execution client check the payload inside a block whose transition and signatures are fine, and looks for
-// its data.
+// finishBlock has the execution client check the payload inside a block that the transition finds fine, and looks for its data.
 func (c *Chain) finishBlock(ctx context.Context, v *VerifiedBlock) (err error) {
 	if v.info.Execution, err = c.awaitPayload(ctx, c.startPayload(ctx, v.in), v.in); err != nil {
 		return err
@@ -129,9 +150,6 @@ func (c *Chain) finishBlock(ctx context.Context, v *VerifiedBlock) (err error) {
 		if err := c.validateMergeBlock(ctx, v.in, v.info.Execution); err != nil {
 			return err
 		}
-	}
-	if v.info.Execution == forkchoice.Invalid {
-		return c.reject(v.in, errors.New("payload is invalid"))
 	}
 	return c.requireData(v.in)
 }
