@@ -12,7 +12,7 @@ import (
 // pure lists the packages whose results depend on their arguments only.
 var pure = []string{
 	"beacon/ssz", "beacon/ssz/plist", "beacon/types", "beacon/transition", "beacon/das", "forkchoice",
-	"gossip", "sync/light", "sync/rangesync", "sync/backfill", "sync/lookup",
+	"gossip", "sync/light", "sync/download", "sync/rangesync", "sync/backfill", "sync/lookup",
 }
 
 // exact lists the packages of the consensus rules themselves, where no float may decide anything.
