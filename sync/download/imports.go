@@ -111,6 +111,16 @@ func (m *Machine) fail(reason string, b *batch) {
 	m.do(Failed{Reason: reason, Peers: peers})
 }
 
+// Stop ends the run before it is done.
+func (m *Machine) Stop(reason string) []Action {
+	if !m.ended {
+		m.fail(reason, &batch{})
+	}
+	out := m.out
+	m.out = nil
+	return out
+}
+
 // Imported takes in what became of the batch that was handed out last. Part says what was wrong with a Wrong one; reason is for the
 // penalty.
 func (m *Machine) Imported(now time.Time, id uint64, result Result, part Part, reason string) []Action {
