@@ -102,9 +102,8 @@ func (m *Machine) room(now time.Time, b *batch, p *peer, part Part) bool {
 
 // send sends a request.
 func (m *Machine) send(now time.Time, b *batch, p *peer, part Part, columns []uint64) {
-	m.ids++
 	f := &flight{
-		Request: Request{ID: m.ids, Peer: p.ID, Batch: b.id, Part: part, Start: b.start, Count: b.count, Columns: columns},
+		Request: Request{ID: m.cfg.Numbers.Next(), Peer: p.ID, Batch: b.id, Part: part, Start: b.start, Count: b.count, Columns: columns},
 		sent:    now, due: now.Add(p.deadline(b.count, m.cfg.Timeout)),
 	}
 	p.asked++

@@ -183,8 +183,7 @@ func (m *Machine) rest(b *batch) []*batch {
 	if start >= end {
 		return nil
 	}
-	m.ids++
-	r := &batch{id: m.ids, start: start, count: uint64(end - start), tried: map[attempt]bool{}}
+	r := &batch{id: m.cfg.Numbers.Next(), start: start, count: uint64(end - start), tried: map[attempt]bool{}}
 	r.reset()
 	r.got, r.from[Blocks] = true, b.from[Blocks]
 	// What was sent before for these slots is judged with them.

@@ -55,6 +55,17 @@ type Config struct {
 	Timeout time.Duration
 	// Attempts is how many peers a batch is tried from. Default 5.
 	Attempts int
+	// Numbers gives requests and batches their numbers. Machines that share it have no number in common. Nil for one of its own.
+	Numbers *Numbers
+}
+
+// Numbers gives numbers away, each once, beginning with 1. It belongs to the goroutine of the machines that share it.
+type Numbers struct{ last uint64 }
+
+// Next is the next number.
+func (n *Numbers) Next() uint64 {
+	n.last++
+	return n.last
 }
 
 func (cfg *Config) setDefaults() {
@@ -67,6 +78,9 @@ func (cfg *Config) setDefaults() {
 	def(&cfg.AheadBytes, 256<<20)
 	def(&cfg.PerPeer, 4)
 	def(&cfg.Attempts, 5)
+	if cfg.Numbers == nil {
+		cfg.Numbers = &Numbers{}
+	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second
 	}
@@ -182,7 +196,6 @@ type Machine struct {
 	peers   map[string]*peer
 	row     []*batch // in the order of import; the first may be at import
 	flights map[uint64]*flight
-	ids     uint64
 	next    types.Slot // the first slot of the next batch; going backwards, the one after its last
 	made    bool       // all batches of the run are made
 	at      bool       // the first batch is at import
@@ -289,8 +302,7 @@ func (m *Machine) newBatch() *batch {
 		count = min(count, uint64(m.cfg.Last-m.next)+1)
 		m.next += types.Slot(count)
 	}
-	m.ids++
-	b := &batch{id: m.ids, start: start, count: count, tried: map[attempt]bool{}}
+	b := &batch{id: m.cfg.Numbers.Next(), start: start, count: count, tried: map[attempt]bool{}}
 	b.reset()
 	return b
 }

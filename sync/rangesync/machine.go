@@ -55,9 +55,6 @@ type Action any
 // avoidFor is how long a target is left alone whose run failed.
 const avoidFor = 2 * time.Minute
 
-// probeIDs is where the numbers of the survey's requests begin: downloads count from one in each run.
-const probeIDs = 1 << 62
-
 // Machine decides what is downloaded.
 type Machine struct {
 	cfg Config
@@ -72,9 +69,6 @@ type Machine struct {
 	target   Target
 	survey   *survey           // while a common block is sought
 	run      *download.Machine // while one is under way
-	probes   uint64
-	base     uint64 // added to a run's request and batch numbers, so that no two runs share one
-	used     uint64 // the largest number so far
 	out      []Action
 }
 
@@ -89,7 +83,10 @@ func New(cfg Config) *Machine {
 	if cfg.Download.Size == 0 {
 		cfg.Download.Size = cfg.SlotsPerEpoch
 	}
-	return &Machine{cfg: cfg, peers: map[string]Status{}, failed: map[types.Root]time.Time{}, probes: probeIDs}
+	if cfg.Download.Numbers == nil {
+		cfg.Download.Numbers = &download.Numbers{}
+	}
+	return &Machine{cfg: cfg, peers: map[string]Status{}, failed: map[types.Root]time.Time{}}
 }
 
 // Progress is where a run is.
@@ -161,28 +158,26 @@ func (m *Machine) Tick(now time.Time) []Action {
 
 // Received takes in an answer.
 func (m *Machine) Received(now time.Time, id uint64, a download.Answer) []Action {
-	if id > probeIDs {
-		m.probed(now, id, a.Blocks, true)
-	} else if m.run != nil && id > m.base {
-		m.pass(now, m.run.Received(now, id-m.base, a))
+	m.probed(now, id, a.Blocks, true)
+	if m.run != nil {
+		m.pass(now, m.run.Received(now, id, a))
 	}
 	return m.step(now)
 }
 
 // Failed takes in that a request failed.
 func (m *Machine) Failed(now time.Time, id uint64, class download.Class, reason string) []Action {
-	if id > probeIDs {
-		m.probed(now, id, nil, false)
-	} else if m.run != nil && id > m.base {
-		m.pass(now, m.run.Failed(now, id-m.base, class, reason))
+	m.probed(now, id, nil, false)
+	if m.run != nil {
+		m.pass(now, m.run.Failed(now, id, class, reason))
 	}
 	return m.step(now)
 }
 
 // Imported takes in what became of a batch.
 func (m *Machine) Imported(now time.Time, batch uint64, result download.Result, part download.Part, reason string) []Action {
-	if m.run != nil && batch > m.base {
-		m.pass(now, m.run.Imported(now, batch-m.base, result, part, reason))
+	if m.run != nil {
+		m.pass(now, m.run.Imported(now, batch, result, part, reason))
 	}
 	return m.step(now)
 }
@@ -237,7 +232,6 @@ func (m *Machine) begin(now time.Time, common types.Slot) {
 	m.cautious = common > m.local.FinalizedSlot // until the run has shown that it is right
 	cfg := m.cfg.Download
 	cfg.First, cfg.Last, cfg.End = common+1, m.target.Slot, m.target.Root
-	m.base = m.used
 	m.run = download.New(cfg)
 	m.do(Started{m.target, cfg.First})
 	for id := range m.peers {
@@ -259,35 +253,23 @@ func (m *Machine) enlist(now time.Time, id string) {
 	}
 }
 
-// pass hands on the actions of the run, with numbers of their own, and ends it when it says so.
+// pass hands on the actions of the run, and ends it when it says so.
 func (m *Machine) pass(now time.Time, actions []download.Action) {
-	own := func(id uint64) uint64 {
-		m.used = max(m.used, id+m.base)
-		return id + m.base
-	}
 	for _, a := range actions {
 		switch a := a.(type) {
-		case download.Request:
-			a.ID, a.Batch = own(a.ID), own(a.Batch)
-			m.do(a)
-		case download.Cancel:
-			m.do(download.Cancel{ID: own(a.ID)})
-		case download.Import:
-			a.Batch = own(a.Batch)
-			m.do(a)
-		case download.Discard:
-			m.do(download.Discard{Batch: own(a.Batch)})
-		case download.Penalise:
-			if a.Drop {
-				delete(m.peers, a.Peer)
-			}
-			m.do(a)
 		case download.Done:
 			m.cautious = false
 			m.do(Done{m.target})
 			m.run = nil
 		case download.Failed:
 			m.fail(now, a)
+		case download.Penalise:
+			if a.Drop {
+				delete(m.peers, a.Peer)
+			}
+			m.do(a)
+		default:
+			m.do(a)
 		}
 	}
 }

@@ -36,9 +36,9 @@ func (m *Machine) ask(now time.Time, slot types.Slot) {
 	m.survey.asked = map[uint64]string{}
 	for _, id := range slices.Sorted(maps.Keys(m.peers)) {
 		if s := m.peers[id]; m.target.claims(s) && s.Earliest <= at.Slot && len(m.survey.asked) < witnesses {
-			m.probes++
-			m.survey.asked[m.probes] = id
-			m.do(download.Request{ID: m.probes, Peer: id, Part: download.Blocks, Start: at.Slot, Count: 1})
+			number := m.cfg.Download.Numbers.Next()
+			m.survey.asked[number] = id
+			m.do(download.Request{ID: number, Peer: id, Part: download.Blocks, Start: at.Slot, Count: 1})
 		}
 	}
 	if len(m.survey.asked) == 0 {
