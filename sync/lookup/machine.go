@@ -1,0 +1,359 @@
+package lookup
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// Kind is what a request asks for.
+type Kind uint8
+
+// The kinds.
+const (
+	// Ancestors is a block and those before it, the latest first.
+	Ancestors Kind = iota
+	// Payload is the envelope of a block (gloas).
+	Payload
+	// Columns is columns of a block.
+	Columns
+)
+
+func (k Kind) String() string { return [...]string{"block", "payload", "columns"}[k] }
+
+// Peer is what a peer has.
+type Peer struct {
+	Head    types.Slot
+	Columns []uint64 // that it has custody of
+}
+
+// Block is what the machine knows of a block.
+type Block struct {
+	Root, Parent types.Root
+}
+
+// Config is what a Machine is made of.
+type Config struct {
+	// Knows tells whether a block is imported.
+	Knows func(types.Root) bool
+	// Lookups bounds the things that are looked for at a time. Default 64.
+	Lookups int
+	// Depth bounds the unknown ancestors of a block. Default 128.
+	Depth int
+	// Timeout is how long an answer may take. Default 5 s.
+	Timeout time.Duration
+	// Attempts is how many peers are asked for one thing. Default 8.
+	Attempts int
+}
+
+// Action is something to be done: one of the types below.
+type Action interface{ action() }
+
+// Request is a request to be sent to a peer.
+type Request struct {
+	ID      uint64
+	Lookup  uint64 // what comes is kept under this number
+	Peer    string
+	Kind    Kind
+	Root    types.Root // of the block
+	Count   uint64     // for Ancestors
+	Columns []uint64   // for Columns
+}
+
+// Cancel gives a request up.
+type Cancel struct{ ID uint64 }
+
+// Import asks for the blocks that came under a number to be imported, oldest first. Columns and payloads are imported as they come.
+type Import struct{ Lookup uint64 }
+
+// Ended says that a lookup is over, and what is kept under its number of no more use. Reason is empty if all was found.
+type Ended struct {
+	Lookup uint64
+	Kind   Kind
+	Root   types.Root
+	Reason string
+}
+
+// Penalise says what a peer did wrong. With Drop it is not to be connected any more.
+type Penalise struct {
+	Peer   string
+	Reason string
+	Drop   bool
+}
+
+func (Request) action()  {}
+func (Cancel) action()   {}
+func (Import) action()   {}
+func (Ended) action()    {}
+func (Penalise) action() {}
+
+// key names what is looked for.
+type key struct {
+	kind Kind
+	root types.Root
+}
+
+// lookup is something that is looked for.
+type lookup struct {
+	key
+	id      uint64
+	since   time.Time
+	sources []string        // who should have it, the likeliest first; for Columns whoever has custody
+	tried   map[string]bool // who was asked since the last thing that came
+	asked   int             // peers in all
+
+	// Ancestors
+	next    types.Root // what is asked for next: the parent of the oldest block that came
+	came    []Block    // the latest first
+	senders []string   // who sent them
+	at      bool       // at import
+
+	// Columns
+	missing map[uint64]bool
+	pending map[uint64]bool // asked for at the moment
+}
+
+type flight struct {
+	Request
+	due time.Time
+}
+
+// Machine looks for things.
+type Machine struct {
+	cfg Config
+
+	// loop state
+	peers   map[string]Peer
+	lookups map[key]*lookup
+	flights map[uint64]*flight
+	numbers uint64
+	out     []Action
+}
+
+// New makes a machine.
+func New(cfg Config) *Machine {
+	def := func(p *int, v int) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	def(&cfg.Lookups, 64)
+	def(&cfg.Depth, 128)
+	def(&cfg.Attempts, 8)
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 5 * time.Second
+	}
+	return &Machine{cfg: cfg, peers: map[string]Peer{}, lookups: map[key]*lookup{}, flights: map[uint64]*flight{}}
+}
+
+// Active is how many things are looked for, and since when the oldest.
+func (m *Machine) Active(now time.Time) (lookups int, oldest time.Duration) {
+	for _, l := range m.lookups {
+		oldest = max(oldest, now.Sub(l.since))
+	}
+	return len(m.lookups), oldest
+}
+
+// SetPeer takes in what a peer has.
+func (m *Machine) SetPeer(now time.Time, id string, p Peer) []Action {
+	m.peers[id] = p
+	return m.step(now)
+}
+
+// RemovePeer takes a peer out. What it was asked for is asked for from others.
+func (m *Machine) RemovePeer(now time.Time, id string) []Action {
+	delete(m.peers, id)
+	for _, f := range m.under(func(f *flight) bool { return f.Peer == id }) {
+		m.land(f)
+	}
+	return m.step(now)
+}
+
+// FindBlock looks for a block that a peer referred to.
+func (m *Machine) FindBlock(now time.Time, root types.Root, source string) []Action {
+	if m.cfg.Knows(root) {
+		return m.step(now)
+	}
+	// A block that has come already as an ancestor of another one is imported with it.
+	for _, l := range m.lookups {
+		if l.kind == Ancestors && slices.ContainsFunc(l.came, func(b Block) bool { return b.Root == root }) {
+			l.add(source)
+			return m.step(now)
+		}
+	}
+	if l := m.find(now, key{Ancestors, root}); l != nil {
+		l.add(source)
+	}
+	return m.step(now)
+}
+
+// FindPayload looks for the payload of a block. A peer that referred to it may be named.
+func (m *Machine) FindPayload(now time.Time, root types.Root, source string) []Action {
+	if l := m.find(now, key{Payload, root}); l != nil {
+		l.add(source)
+	}
+	return m.step(now)
+}
+
+// FindColumns looks for columns of a block. Earlier ones that are looked for of the same block stay.
+func (m *Machine) FindColumns(now time.Time, root types.Root, columns []uint64) []Action {
+	if l := m.find(now, key{Columns, root}); l != nil {
+		for _, c := range columns {
+			l.missing[c] = true
+		}
+	}
+	return m.step(now)
+}
+
+// find gives the lookup of something, begun if there is none; nil if there are too many.
+func (m *Machine) find(now time.Time, k key) *lookup {
+	l := m.lookups[k]
+	if l == nil && len(m.lookups) < m.cfg.Lookups {
+		m.numbers++
+		l = &lookup{key: k, id: m.numbers, since: now, next: k.root, tried: map[string]bool{}, missing: map[uint64]bool{}, pending: map[uint64]bool{}}
+		m.lookups[k] = l
+	}
+	return l
+}
+
+func (l *lookup) add(source string) {
+	if source != "" && !slices.Contains(l.sources, source) && len(l.sources) < 32 {
+		l.sources = append(l.sources, source)
+	}
+}
+
+// Have says that something came by another way: the lookup of it ends.
+func (m *Machine) Have(now time.Time, kind Kind, root types.Root, columns []uint64) []Action {
+	l := m.lookups[key{kind, root}]
+	if l == nil {
+		return m.step(now)
+	}
+	for _, c := range columns {
+		delete(l.missing, c)
+	}
+	if kind != Columns || len(l.missing) == 0 {
+		m.end(l, "")
+	}
+	return m.step(now)
+}
+
+// Tick lets time pass. It is called about once a second.
+func (m *Machine) Tick(now time.Time) []Action {
+	for _, f := range m.under(func(f *flight) bool { return !now.Before(f.due) }) {
+		m.land(f)
+		m.do(Cancel{f.ID})
+		m.do(Penalise{Peer: f.Peer, Reason: f.Kind.String() + " " + f.Root.String() + ": no answer in " + m.cfg.Timeout.String()})
+	}
+	return m.step(now)
+}
+
+// Failed takes in that a request failed. Broken says that the peer broke the protocol.
+func (m *Machine) Failed(now time.Time, id uint64, broken bool, reason string) []Action {
+	if f := m.flights[id]; f != nil {
+		m.land(f)
+		m.do(Penalise{Peer: f.Peer, Reason: f.Kind.String() + " " + f.Root.String() + ": " + reason, Drop: broken})
+		if broken {
+			delete(m.peers, f.Peer)
+		}
+	}
+	return m.step(now)
+}
+
+// step asks for what is missing, and gives the actions that have come together.
+func (m *Machine) step(now time.Time) []Action {
+	lookups := slices.SortedFunc(maps.Values(m.lookups), func(a, b *lookup) int { return cmp.Compare(a.id, b.id) })
+	for _, l := range lookups {
+		if l.kind == Ancestors {
+			m.stepAncestors(now, l)
+			continue
+		}
+		m.stepPieces(now, l)
+	}
+	out := m.out
+	m.out = nil
+	return out
+}
+
+// choose gives a peer to ask: one of those who should have it, else any other one that fits.
+func (m *Machine) choose(l *lookup, fits func(Peer) bool) (id string, ok bool) {
+	usable := func(id string) bool {
+		p, connected := m.peers[id]
+		return connected && !l.tried[id] && fits(p)
+	}
+	for _, id := range l.sources {
+		if usable(id) {
+			return id, true
+		}
+	}
+	for _, id := range m.sorted(l) {
+		if usable(id) {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// sorted is all peers, in an order that begins with another one for each lookup.
+func (m *Machine) sorted(l *lookup) []string {
+	ids := slices.Sorted(maps.Keys(m.peers))
+	if len(ids) == 0 {
+		return ids
+	}
+	k := int(l.id % uint64(len(ids)))
+	return slices.Concat(ids[k:], ids[:k])
+}
+
+// send asks a peer.
+func (m *Machine) send(now time.Time, l *lookup, peer string, r Request) {
+	m.numbers++
+	r.ID, r.Lookup, r.Peer, r.Kind = m.numbers, l.id, peer, l.kind
+	l.tried[peer] = true
+	l.asked++
+	m.flights[r.ID] = &flight{r, now.Add(m.cfg.Timeout)}
+	m.do(r)
+}
+
+// land takes a request out of those under way.
+func (m *Machine) land(f *flight) {
+	delete(m.flights, f.ID)
+	if l := m.of(f); l != nil {
+		for _, c := range f.Columns {
+			delete(l.pending, c)
+		}
+	}
+}
+
+// of is the lookup of a request, nil if it is over.
+func (m *Machine) of(f *flight) *lookup {
+	for _, l := range m.lookups {
+		if l.id == f.Lookup {
+			return l
+		}
+	}
+	return nil
+}
+
+// under is the requests under way that fit, in order.
+func (m *Machine) under(fits func(*flight) bool) (out []*flight) {
+	for _, id := range slices.Sorted(maps.Keys(m.flights)) {
+		if f := m.flights[id]; fits(f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// end ends a lookup.
+func (m *Machine) end(l *lookup, reason string) {
+	for _, f := range m.under(func(f *flight) bool { return f.Lookup == l.id }) {
+		m.land(f)
+		m.do(Cancel{f.ID})
+	}
+	delete(m.lookups, l.key)
+	m.do(Ended{l.id, l.kind, l.root, reason})
+}
+
+func (m *Machine) do(a Action) { m.out = append(m.out, a) }
