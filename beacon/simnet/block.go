@@ -12,14 +12,31 @@ import (
 	"github.com/cresset/cresset/beacon/types"
 )
 
+// Content is what a block says. The zero value is an empty block.
+type Content struct {
+	Votes []types.Attestation
+	// Graffiti tells blocks apart that differ in nothing else.
+	Graffiti string
+	// Commitments are those of the blobs of the block's payload, which has a transaction for them (from Deneb on).
+	Commitments []types.KZGCommitment
+	// Terminal is the proof-of-work block that the first payload builds on (Bellatrix). Until a block has one there are no payloads
+	// on a network with a terminal total difficulty.
+	Terminal types.Hash32
+}
+
 // Block builds the block of a slot on a tip, with votes, and the tip that it becomes. Blocks that differ in nothing else are told
 // apart by their graffiti.
 func (n *Network) Block(parent Tip, slot types.Slot, votes []types.Attestation, graffiti string) (*types.SignedBeaconBlock, Tip, error) {
+	return n.BlockOf(parent, slot, Content{Votes: votes, Graffiti: graffiti})
+}
+
+// BlockOf is Block with all that a block may say.
+func (n *Network) BlockOf(parent Tip, slot types.Slot, content Content) (*types.SignedBeaconBlock, Tip, error) {
 	s := parent.State.Copy()
 	if err := transition.ProcessSlots(s, slot); err != nil {
 		return nil, Tip{}, err
 	}
-	signed, err := n.block(parent, s, votes, graffiti)
+	signed, err := n.block(parent, s, &content)
 	if err != nil {
 		return nil, Tip{}, fmt.Errorf("block of slot %d: %w", slot, err)
 	}
@@ -47,7 +64,7 @@ func signingRoot(s *transition.State, root types.Root, kind types.DomainType, e 
 	return types.ComputeSigningRoot(root, s.GetDomain(kind, e))
 }
 
-func (n *Network) block(parent Tip, s *transition.State, votes []types.Attestation, graffiti string) (*types.SignedBeaconBlock, error) {
+func (n *Network) block(parent Tip, s *transition.State, content *Content) (*types.SignedBeaconBlock, error) {
 	proposer, err := s.GetBeaconProposerIndex()
 	if err != nil {
 		return nil, err
@@ -55,11 +72,11 @@ func (n *Network) block(parent Tip, s *transition.State, votes []types.Attestati
 	signed := &types.SignedBeaconBlock{Message: types.BeaconBlock{Slot: s.Slot, ProposerIndex: proposer, ParentRoot: parent.Root}}
 	body := &signed.Message.Body
 	body.Eth1Data = s.Eth1Data
-	copy(body.Graffiti[:], graffiti)
+	copy(body.Graffiti[:], content.Graffiti)
 	var epochRoot types.Root
 	binary.LittleEndian.PutUint64(epochRoot[:], uint64(s.GetCurrentEpoch()))
 	body.RandaoReveal = n.keys.SignAll([]uint64{uint64(proposer)}, signingRoot(s, epochRoot, params.DomainRandao(), s.GetCurrentEpoch()))
-	body.Attestations = votes
+	body.Attestations = content.Votes
 	if s.Since(params.Altair) {
 		if body.SyncAggregate, err = n.syncAggregate(s); err != nil {
 			return nil, err
@@ -67,9 +84,9 @@ func (n *Network) block(parent Tip, s *transition.State, votes []types.Attestati
 	}
 	switch {
 	case s.Since(params.Gloas):
-		return signed, n.bid(parent, s, body)
+		return signed, n.bid(parent, s, body, content)
 	case s.Since(params.Bellatrix):
-		return signed, n.payload(parent, s, body)
+		return signed, n.payload(parent, s, body, content)
 	}
 	return signed, nil
 }
@@ -95,8 +112,8 @@ func (n *Network) syncAggregate(s *transition.State) (types.SyncAggregate, error
 	return a, nil
 }
 
-// executionPayload is an empty payload of the state's slot.
-func (n *Network) executionPayload(s *transition.State, parent types.Hash32, number uint64, withdrawals []types.Withdrawal) (types.ExecutionPayload, error) {
+// executionPayload is a payload of the state's slot: with one transaction for the blobs if there are any, else empty.
+func (n *Network) executionPayload(s *transition.State, parent types.Hash32, number uint64, withdrawals []types.Withdrawal, blobs []types.KZGCommitment) (types.ExecutionPayload, error) {
 	time, err := s.ComputeTimeAtSlot(s.Slot)
 	p := types.ExecutionPayload{
 		ParentHash: parent, LogsBloom: make([]byte, n.spec.BytesPerLogsBloom), PrevRandao: s.GetRandaoMix(s.GetCurrentEpoch()),
@@ -104,11 +121,21 @@ func (n *Network) executionPayload(s *transition.State, parent types.Hash32, num
 	}
 	p.BaseFeePerGas[len(p.BaseFeePerGas)-1] = 0
 	p.BaseFeePerGas[0] = 7
+	if len(blobs) > 0 {
+		p.Transactions, p.BlobGasUsed = [][]byte{blobTransaction(blobs)}, gasPerBlob*uint64(len(blobs))
+	}
 	return p, err
 }
 
 // payload adds the payload that blocks carry until Gloas.
-func (n *Network) payload(parent Tip, s *transition.State, body *types.BeaconBlockBody) error {
+func (n *Network) payload(parent Tip, s *transition.State, body *types.BeaconBlockBody, content *Content) error {
+	before := s.LatestExecutionPayloadHeader.BlockHash
+	if s.Cx.Fork == params.Bellatrix && before == (types.Hash32{}) {
+		if before = content.Terminal; before == (types.Hash32{}) {
+			body.ExecutionPayload = types.ExecutionPayload{LogsBloom: make([]byte, n.spec.BytesPerLogsBloom)}
+			return nil
+		}
+	}
 	var withdrawals []types.Withdrawal
 	if s.Since(params.Capella) {
 		expected, err := transition.GetExpectedWithdrawals(s)
@@ -117,11 +144,11 @@ func (n *Network) payload(parent Tip, s *transition.State, body *types.BeaconBlo
 		}
 		withdrawals = expected.Withdrawals
 	}
-	p, err := n.executionPayload(s, s.LatestExecutionPayloadHeader.BlockHash, parent.next(), withdrawals)
+	p, err := n.executionPayload(s, before, parent.next(), withdrawals, content.Commitments)
 	if err != nil {
 		return err
 	}
 	p.BlockHash = mock.BlockHash(s.Cx.Fork, &wire.NewPayload{Payload: &p, ParentBeaconBlockRoot: parent.Root})
-	body.ExecutionPayload = p
+	body.ExecutionPayload, body.BlobKZGCommitments = p, content.Commitments
 	return nil
 }

@@ -73,7 +73,8 @@ var genesisHash = types.Hash32{0x67, 0x65, 0x6e}
 
 const gasLimit = 60_000_000
 
-// New makes a network of validators with 32 ETH each, which are active from genesis on.
+// New makes a network of validators with 32 ETH each, which are active from genesis on. With Bellatrix and a terminal total difficulty it
+// begins before the merge.
 func New(spec *params.Spec, validators int, genesisTime uint64) (*Network, error) {
 	keys, err := synthetic.NewKeys(1)
 	if err != nil {
@@ -106,7 +107,8 @@ func New(spec *params.Spec, validators int, genesisTime uint64) (*Network, error
 			return nil, fmt.Errorf("genesis of %v: %w", f, err)
 		}
 	}
-	if fork >= params.Bellatrix && fork < params.Gloas {
+	beforeMerge := fork == params.Bellatrix && spec.TerminalTotalDifficulty != (params.Uint256{})
+	if fork >= params.Bellatrix && fork < params.Gloas && !beforeMerge {
 		header := &s.LatestExecutionPayloadHeader
 		header.BlockHash, header.GasLimit = genesisHash, gasLimit
 	}

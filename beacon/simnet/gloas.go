@@ -19,7 +19,7 @@ func (t Tip) WithPayload() Tip {
 
 // bid adds the proposer's own bid for the payload of its block (gloas). The payload itself follows from the state after the block,
 // but for its withdrawals: those are expected already before.
-func (n *Network) bid(parent Tip, s *transition.State, body *types.BeaconBlockBody) error {
+func (n *Network) bid(parent Tip, s *transition.State, body *types.BeaconBlockBody, content *Content) error {
 	before := &s.LatestExecutionPayloadBid
 	parentHash := before.ParentBlockHash
 	if parent.Full {
@@ -35,6 +35,7 @@ func (n *Network) bid(parent Tip, s *transition.State, body *types.BeaconBlockBo
 	*bid = types.ExecutionPayloadBid{
 		ParentBlockHash: parentHash, ParentBlockRoot: parent.Root, PrevRandao: s.GetRandaoMix(s.GetCurrentEpoch()), GasLimit: gasLimit,
 		BuilderIndex: params.BuilderIndexSelfBuild, Slot: s.Slot, ExecutionRequestsRoot: root,
+		BlobKZGCommitments: content.Commitments,
 	}
 	trial := s.Copy()
 	block := &types.BeaconBlock{Slot: s.Slot, ParentRoot: parent.Root, Body: *body}
@@ -55,7 +56,7 @@ func (n *Network) bid(parent Tip, s *transition.State, body *types.BeaconBlockBo
 // promised is the payload of a block, from the state after it. The randao mix is that before the block, as the bid has it.
 func (n *Network) promised(s *transition.State, parentRoot types.Root, number uint64) (types.ExecutionPayload, error) {
 	bid := &s.LatestExecutionPayloadBid
-	p, err := n.executionPayload(s, s.LatestBlockHash, number, slices.Clone(s.PayloadExpectedWithdrawals))
+	p, err := n.executionPayload(s, s.LatestBlockHash, number, slices.Clone(s.PayloadExpectedWithdrawals), bid.BlobKZGCommitments)
 	if err != nil {
 		return p, err
 	}

@@ -83,3 +83,23 @@ func (n *Network) sign(s *transition.State, a *types.Attestation, members []uint
 	a.Signature = n.keys.SignAll(signers, signingRoot(s, types.HashTreeRoot(&a.Data), params.DomainBeaconAttester(), a.Data.Target.Epoch))
 	return true
 }
+
+// Indexed is an attestation of some validators, ascending, in the form of a slashing.
+func (n *Network) Indexed(tip Tip, data types.AttestationData, validators ...types.ValidatorIndex) types.IndexedAttestation {
+	root := signingRoot(tip.State, types.HashTreeRoot(&data), params.DomainBeaconAttester(), data.Target.Epoch)
+	return types.IndexedAttestation{AttestingIndices: validators, Data: data, Signature: n.keys.SignAll(numbers(validators), root)}
+}
+
+// PayloadVote is a validator's word on the payload of a tip (gloas).
+func (n *Network) PayloadVote(tip Tip, validator types.ValidatorIndex, data types.PayloadAttestationData) *types.PayloadAttestationMessage {
+	root := signingRoot(tip.State, types.HashTreeRoot(&data), params.DomainPTCAttester(), types.ComputeEpochAtSlot(n.spec, data.Slot))
+	return &types.PayloadAttestationMessage{ValidatorIndex: validator, Data: data, Signature: n.keys.SignAll(numbers([]types.ValidatorIndex{validator}), root)}
+}
+
+func numbers(validators []types.ValidatorIndex) []uint64 {
+	out := make([]uint64, len(validators))
+	for i, v := range validators {
+		out[i] = uint64(v)
+	}
+	return out
+}
