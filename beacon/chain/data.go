@@ -26,7 +26,7 @@ type dataTracker struct {
 		sync.Mutex
 		bytes  int
 		blocks map[types.Root]*blockData
-		order  []types.Root // oldest first; may name blocks that are gone
+		order  []types.Root // oldest first
 	}
 }
 
@@ -44,17 +44,37 @@ func newDataTracker(c *Chain, limit int) *dataTracker {
 	return t
 }
 
-// hold keeps data of a block; add puts it into the block's record. What does not fit into the limit is not kept.
-func (t *dataTracker) hold(root types.Root, slot types.Slot, bytes int, add func(*blockData)) {
+// holdColumn keeps a column of a block.
+func (t *dataTracker) holdColumn(root types.Root, slot types.Slot, s *types.DataColumnSidecar) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if bytes > t.limit {
+	if d := t.mu.blocks[root]; d != nil && d.columns[s.Index] != nil {
+		return // it was proven to be the block's, so this is the same one
+	}
+	if d := t.roomLocked(root, slot, columnSize(s)); d != nil {
+		d.columns[s.Index] = s
+	}
+}
+
+// holdBlob keeps a blob of a block.
+func (t *dataTracker) holdBlob(root types.Root, slot types.Slot, s *types.BlobSidecar) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if d := t.mu.blocks[root]; d != nil && d.blobs[s.Index] != nil {
 		return
 	}
+	if d := t.roomLocked(root, slot, len(s.Blob)+2048); d != nil {
+		d.blobs[s.Index] = s
+	}
+}
+
+// roomLocked makes room for data of a block and gives the record that it belongs in; nil if it can never fit.
+func (t *dataTracker) roomLocked(root types.Root, slot types.Slot, bytes int) *blockData {
+	if bytes > t.limit {
+		return nil
+	}
 	for t.mu.bytes+bytes > t.limit {
-		oldest := t.mu.order[0]
-		t.mu.order = t.mu.order[1:]
-		t.dropLocked(oldest)
+		t.dropLocked(t.mu.order[0])
 	}
 	d := t.mu.blocks[root]
 	if d == nil {
@@ -64,7 +84,7 @@ func (t *dataTracker) hold(root types.Root, slot types.Slot, bytes int, add func
 	}
 	d.bytes += bytes
 	t.mu.bytes += bytes
-	add(d)
+	return d
 }
 
 func (t *dataTracker) dropLocked(root types.Root) *blockData {
@@ -206,7 +226,7 @@ func (t *dataTracker) reconstruct(root types.Root, slot types.Slot, held map[uin
 	}
 	for _, column := range all {
 		if held[column.Index] == nil && slices.Contains(c.cfg.Custody, column.Index) {
-			t.hold(root, slot, columnSize(column), func(d *blockData) { d.columns[column.Index] = column })
+			t.holdColumn(root, slot, column)
 		}
 	}
 	return nil
@@ -277,6 +297,12 @@ func (c *Chain) importColumns(root types.Root, columns []*types.DataColumnSideca
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrUnknownBlock, err)
 		}
+		for _, s := range columns {
+			// [REJECT] The sidecar's slot matches the slot of the block
+			if s.Slot != signed.Message.Slot {
+				return fmt.Errorf("column %d: slot is %d, that of its block %d", s.Index, s.Slot, signed.Message.Slot)
+			}
+		}
 		commitments = signed.Message.Body.SignedExecutionPayloadBid.Message.BlobKZGCommitments
 	} else {
 		commitments = columns[0].KZGCommitments
@@ -298,7 +324,7 @@ func (c *Chain) importColumns(root types.Root, columns []*types.DataColumnSideca
 		return err
 	}
 	for _, s := range columns {
-		c.data.hold(root, slot, columnSize(s), func(d *blockData) { d.columns[s.Index] = s })
+		c.data.holdColumn(root, slot, s)
 	}
 	c.dataArrived(root)
 	return nil
@@ -332,7 +358,7 @@ func (c *Chain) ImportBlobs(_ context.Context, sidecars []*types.BlobSidecar) er
 	}
 	for _, s := range sidecars {
 		root := types.HashTreeRoot(&s.SignedBlockHeader.Message)
-		c.data.hold(root, s.SignedBlockHeader.Message.Slot, len(s.Blob)+2048, func(d *blockData) { d.blobs[s.Index] = s })
+		c.data.holdBlob(root, s.SignedBlockHeader.Message.Slot, s)
 		c.dataArrived(root)
 	}
 	return nil
