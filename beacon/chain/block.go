@@ -107,9 +107,9 @@ func (c *Chain) waitsFor(in *incomingBlock, err error) (condition, bool) {
 		return condition{kind: waitBlock, root: block.ParentRoot}, true
 	case errors.Is(err, ErrDataMissing):
 		return condition{kind: waitData, root: in.root}, true
-	case errors.Is(err, ErrEngine):
+	case errors.Is(err, ErrEngine) && !errors.Is(err, errPowBlock):
 		return condition{kind: waitEngine}, true
-	case errors.Is(err, ErrStateBusy):
+	case errors.Is(err, ErrStateBusy), errors.Is(err, errPowBlock):
 		return condition{kind: waitSlot, slot: c.clock.CurrentSlot() + 1}, true
 	}
 	return condition{}, false

@@ -74,6 +74,9 @@ func mergeBlock(pre *transition.State, block *types.BeaconBlock) bool {
 	return pre.Cx.Fork == params.Bellatrix && !transition.IsMergeTransitionComplete(pre) && transition.IsExecutionEnabled(pre, &block.Body)
 }
 
+// errPowBlock means that the execution client answers but does not have the block that ends the proof-of-work chain. It may get it.
+var errPowBlock = fmt.Errorf("%w: it does not have the last proof-of-work block", ErrEngine)
+
 // validateMergeBlock checks that the first payload builds on the end of the proof-of-work chain. Networks that begin merged have
 // no such chain. Spec: validate_merge_block (bellatrix), how to optimistically import blocks (sync/optimistic.md).
 func (c *Chain) validateMergeBlock(ctx context.Context, in *incomingBlock, execution forkchoice.Execution) error {
@@ -105,12 +108,15 @@ func (c *Chain) validateMergeBlock(ctx context.Context, in *incomingBlock, execu
 		}
 		if pow == nil && execution == forkchoice.Optimistic {
 			if !forkchoice.IsOptimisticCandidateBlock(false, block.Slot, c.clock.CurrentSlot(), c.cfg.SafeSlotsToImportOptimistically) {
-				return fmt.Errorf("block of slot %d ends the proof-of-work chain in a block that the execution client does not have: %w", block.Slot, ErrEngine)
+				return fmt.Errorf("block of slot %d: %w: %v", block.Slot, errPowBlock, parentHash)
 			}
 			return nil
 		}
 	}
 	if err := forkchoice.ValidateMergeBlock(c.cfg.Spec, block.Slot, parentHash, pow, powParent); err != nil {
+		if errors.Is(err, forkchoice.ErrUnknownBlock) { // "Unavailable PoW block(s) may later become available"
+			return fmt.Errorf("block of slot %d: %w: %w", block.Slot, errPowBlock, err)
+		}
 		return c.reject(in, err)
 	}
 	return nil
