@@ -72,15 +72,29 @@ func (c *Chain) newIncoming(signed *types.SignedBeaconBlock, origin Origin) (*in
 }
 
 func (c *Chain) importBlock(ctx context.Context, in *incomingBlock) (outcome Outcome, err error) {
+	since := c.deferred.now()
 	outcome, err = c.tryBlock(ctx, in)
-	if err != nil && in.origin.policy().deferred {
-		if what, ok := c.waitsFor(in, err); ok {
-			c.deferred.add(what, in.root, in.bytes, in.signed.Message.Slot, func(ctx context.Context) { _, _ = c.importBlock(ctx, in) })
-			outcome, err = Deferred, nil
-		}
+	if err != nil && in.origin.policy().deferred && c.deferBlock(since, in, err) {
+		outcome, err = Deferred, nil
 	}
 	c.countBlock(in, outcome, err)
 	return outcome, err
+}
+
+// deferBlock lets a block wait for what it lacks; false if it can wait for nothing. Since is the time before it was looked at.
+func (c *Chain) deferBlock(since uint64, in *incomingBlock, err error) bool {
+	what, ok := c.waitsFor(in, err)
+	if ok {
+		c.wait(since, what, in.root, in.bytes, in.signed.Message.Slot, func(ctx context.Context) { _, _ = c.importBlock(ctx, in) })
+	}
+	return ok
+}
+
+// wait keeps an item until its condition is met, and tries it again at once if that came while the item was looked at.
+func (c *Chain) wait(since uint64, what condition, id types.Root, bytes int, slot types.Slot, retry func(context.Context)) {
+	if c.deferred.add(since, what, id, bytes, slot, retry) {
+		c.retry([]func(context.Context){retry})
+	}
 }
 
 func (c *Chain) countBlock(in *incomingBlock, outcome Outcome, err error) {

@@ -149,6 +149,7 @@ func (c *Chain) ImportPayload(ctx context.Context, signed *types.SignedExecution
 }
 
 func (c *Chain) importPayload(ctx context.Context, in *incomingPayload) (Outcome, error) {
+	since := c.deferred.now()
 	outcome, err := c.tryPayload(ctx, in)
 	if err == nil || !in.origin.policy().deferred {
 		return outcome, err
@@ -169,7 +170,7 @@ func (c *Chain) importPayload(ctx context.Context, in *incomingPayload) (Outcome
 	}
 	id := root
 	id[0] ^= 0xff // the envelope waits beside its block, not in its place
-	c.deferred.add(what, id, in.bytes, types.Slot(in.signed.Message.Payload.SlotNumber), func(ctx context.Context) { _, _ = c.importPayload(ctx, in) })
+	c.wait(since, what, id, in.bytes, types.Slot(in.signed.Message.Payload.SlotNumber), func(ctx context.Context) { _, _ = c.importPayload(ctx, in) })
 	return Deferred, nil
 }
 
