@@ -1,0 +1,209 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// waiting is a queue whose items write their number down when they are tried again.
+type waiting struct {
+	*deferred
+	drops int
+	ran   []byte
+}
+
+func newWaiting(limit int) *waiting {
+	w := &waiting{}
+	w.deferred = newDeferred(limit, func() { w.drops++ })
+	return w
+}
+
+// keep adds an item of some bytes.
+func (w *waiting) keep(what condition, id byte, bytes int, slot types.Slot) (again bool) {
+	return w.add(w.now(), what, types.Root{id}, bytes, slot, func(context.Context) { w.ran = append(w.ran, id) })
+}
+
+// run tries items again and gives the numbers of those that were.
+func (w *waiting) run(items []func(context.Context)) []byte {
+	w.ran = nil
+	for _, f := range items {
+		f(context.Background())
+	}
+	return w.ran
+}
+
+func TestItemsAreReleasedByTheirConditionOldestFirstAndOnce(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(1 << 20)
+	a, b := condition{kind: waitBlock, root: types.Root{1}}, condition{kind: waitBlock, root: types.Root{2}}
+	data, engine := condition{kind: waitData, root: types.Root{1}}, condition{kind: waitEngine}
+	at := func(slot types.Slot) condition { return condition{kind: waitSlot, slot: slot} }
+	for id, what := range []condition{a, b, a, data, engine, at(7), at(5), at(6), a, engine, at(8), a, a, a, a} {
+		if w.keep(what, byte(id), 10, 1) {
+			t.Fatalf("item %d is to be tried again at once", id)
+		}
+	}
+	want := func(what string, have []func(context.Context), ids ...byte) {
+		t.Helper()
+		if got := w.run(have); !slices.Equal(got, ids) {
+			t.Errorf("%s: items %d, want %d", what, got, ids)
+		}
+	}
+	want("a block", w.take(a), 0, 2, 8, 11, 12, 13, 14)
+	want("it again", w.take(a))
+	want("data", w.take(data), 3)
+	want("the execution client", w.take(engine), 4, 9)
+	want("slot 4", w.takeSlots(4))
+	want("slot 7", w.takeSlots(7), 5, 6, 7)
+	want("slot 7 again", w.takeSlots(7))
+	want("another block", w.take(b), 1)
+	want("slot 9", w.takeSlots(9), 10)
+	if items, bytes := w.size(); items != 0 || bytes != 0 || len(w.mu.by) != 0 || len(w.mu.byID) != 0 || w.drops != 0 {
+		t.Errorf("%d items, %d bytes, %d conditions are left; %d drops", items, bytes, len(w.mu.by), w.drops)
+	}
+}
+
+func TestAnItemThatWaitsAgainWaitsForTheNewConditionOnly(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(1 << 20)
+	parent, data := condition{kind: waitBlock, root: types.Root{1}}, condition{kind: waitData, root: types.Root{2}}
+	w.keep(parent, 9, 10, 1)
+	w.keep(data, 9, 10, 1)
+	if items, bytes := w.size(); items != 1 || bytes != 2*10+itemOverhead {
+		t.Errorf("%d items of %d bytes", items, bytes)
+	}
+	if got := w.run(w.take(parent)); len(got) != 0 {
+		t.Errorf("items %d were released by their former condition", got)
+	}
+	if got := w.run(w.take(data)); !slices.Equal(got, []byte{9}) {
+		t.Errorf("items %d were released, want 9", got)
+	}
+}
+
+func TestWhatWaitsIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	const one = 2*1000 + itemOverhead
+	w := newWaiting(3*one + 10)
+	what := condition{kind: waitEngine}
+	for id := range byte(5) {
+		w.keep(what, id, 1000, 1)
+	}
+	if items, bytes := w.size(); items != 3 || bytes != 3*one || w.drops != 2 {
+		t.Errorf("%d items of %d bytes, %d drops; want 3 of %d, 2 drops", items, bytes, w.drops, 3*one)
+	}
+	w.keep(what, 9, 3*one, 1) // more than all of it
+	if items, _ := w.size(); items != 3 || w.drops != 3 {
+		t.Errorf("an item that can never fit: %d items, %d drops", items, w.drops)
+	}
+	if got := w.run(w.take(what)); !slices.Equal(got, []byte{2, 3, 4}) {
+		t.Errorf("items %d are left, want the latest", got)
+	}
+}
+
+func TestWhatFinalityRulesOutDoesNotWait(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(1 << 20)
+	what := condition{kind: waitEngine}
+	for id := range byte(4) {
+		w.keep(what, id, 10, types.Slot(id))
+	}
+	w.prune(2)
+	if got := w.run(w.take(what)); !slices.Equal(got, []byte{3}) {
+		t.Errorf("items %d are left, want 3", got)
+	}
+}
+
+// What an item lacks may come between the look at the item and its place in the queue.
+func TestWhatCameMeanwhileIsNotMissed(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(1 << 20)
+	parent, other := condition{kind: waitBlock, root: types.Root{1}}, condition{kind: waitBlock, root: types.Root{2}}
+	add := func(since uint64, what condition) bool {
+		return w.add(since, what, types.Root{7}, 10, 1, func(context.Context) {})
+	}
+	before := w.now()
+	w.take(parent)
+	if !add(before, parent) {
+		t.Error("the item waits for what came while it was looked at")
+	}
+	if add(before, other) {
+		t.Error("the item does not wait for what did not come")
+	}
+	if add(w.now(), parent) {
+		t.Error("the item does not wait though what came before did not help")
+	}
+	if items, _ := w.size(); items != 1 {
+		t.Errorf("%d items wait, want 1", items)
+	}
+	before = w.now()
+	w.takeSlots(5)
+	if !add(before, condition{kind: waitSlot, slot: 5}) || add(before, condition{kind: waitSlot, slot: 6}) {
+		t.Error("slot 5 has begun, slot 6 has not")
+	}
+	// Only so much is remembered: what may have come counts as if it had.
+	before = w.now()
+	for i := range cameKept {
+		w.take(condition{kind: waitData, slot: types.Slot(i)})
+	}
+	if add(before, other) {
+		t.Error("all that came is remembered, and the item does not wait")
+	}
+	w.take(parent)
+	if !add(before, other) {
+		t.Error("something was forgotten, and the item waits as if it had not been what it lacks")
+	}
+	if add(w.now(), other) || len(w.mu.recent) != cameKept || len(w.mu.came) > cameKept {
+		t.Errorf("%d arrivals are remembered, want at most %d", len(w.mu.recent), cameKept)
+	}
+}
+
+// The same in the chain: the parent, the data and the execution client's answer come after the block was looked at, and before it waits.
+func TestABlockIsImportedWhoseParentCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Fulu, keeping)
+	parent, tip, err := w.net.Block(w.net.Genesis(), 1, nil, "")
+	check(t, err)
+	child, end, columns := w.carrier(tip, 2, 1)
+	w.at(2, 100)
+	late := func(want error, come func()) {
+		t.Helper()
+		in, err := w.newIncoming(child, Gossip)
+		check(t, err)
+		since := w.deferred.now()
+		if _, err = w.tryBlock(context.Background(), in); !errors.Is(err, want) {
+			t.Fatalf("got %v, want %v", err, want)
+		}
+		come()
+		if !w.deferBlock(since, in, err) {
+			t.Fatalf("the block does not wait for %v", err)
+		}
+	}
+	late(ErrUnknownParent, func() { w.add(parent, Gossip) })
+	// It lacks its data now, and waits for it.
+	w.until("the block waits for its data", func() bool { items, _ := w.deferred.size(); return items == 1 })
+	w.deferred.take(condition{kind: waitData, root: end.Root})
+	late(ErrDataMissing, func() { w.bring(pick(columns, custody...)...) })
+	w.until("the block is imported", func() bool { return w.Snapshot().Head.Root == end.Root })
+	if items, bytes := w.deferred.size(); items != 0 || bytes != 0 {
+		t.Errorf("%d items of %d bytes still wait", items, bytes)
+	}
+}
+
+func TestRejectedBlocksAreRememberedTheLatestOnes(t *testing.T) {
+	t.Parallel()
+	s := newRootSet(3)
+	for i := range byte(5) {
+		s.add(types.Root{i})
+		s.add(types.Root{i})
+	}
+	for i := range byte(5) {
+		if got, want := s.has(types.Root{i}), i >= 2; got != want {
+			t.Errorf("root %d is remembered: %v, want %v", i, got, want)
+		}
+	}
+}
