@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/cresset/cresset/beacon/das"
-	"github.com/cresset/cresset/beacon/kzg"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/store"
@@ -257,10 +256,7 @@ func (c *Chain) ImportColumns(_ context.Context, columns []*types.DataColumnSide
 	byBlock := map[types.Root][]*types.DataColumnSidecar{}
 	var order []types.Root
 	for _, s := range columns {
-		root, err := c.blockOfColumn(s)
-		if err != nil {
-			return fmt.Errorf("column %d: %w", s.Index, err)
-		}
+		root := blockOfColumn(s)
 		if byBlock[root] == nil {
 			order = append(order, root)
 		}
@@ -275,11 +271,11 @@ func (c *Chain) ImportColumns(_ context.Context, columns []*types.DataColumnSide
 }
 
 // blockOfColumn is the root of the block that a column is of.
-func (c *Chain) blockOfColumn(s *types.DataColumnSidecar) (types.Root, error) {
+func blockOfColumn(s *types.DataColumnSidecar) types.Root {
 	if s.BeaconBlockRoot != (types.Root{}) { // gloas
-		return s.BeaconBlockRoot, nil
+		return s.BeaconBlockRoot
 	}
-	return types.HashTreeRoot(&s.SignedBlockHeader.Message), nil
+	return types.HashTreeRoot(&s.SignedBlockHeader.Message)
 }
 
 func (c *Chain) importColumns(root types.Root, columns []*types.DataColumnSidecar) error {
@@ -307,20 +303,7 @@ func (c *Chain) importColumns(root types.Root, columns []*types.DataColumnSideca
 	} else {
 		commitments = columns[0].KZGCommitments
 	}
-	for _, s := range columns {
-		if err := das.VerifyDataColumnSidecar(cx, s, commitments); err != nil {
-			return err
-		}
-		if cx.Fork < params.Gloas {
-			if err := das.VerifyDataColumnSidecarInclusionProof(cx, s); err != nil {
-				return err
-			}
-			if !slices.Equal(s.KZGCommitments, commitments) {
-				return fmt.Errorf("column %d has other commitments than column %d of the same block", s.Index, columns[0].Index)
-			}
-		}
-	}
-	if err := das.VerifyDataColumnSidecarsKZGProofs(c.kzg, columns, commitments); err != nil {
+	if err := c.checkColumns(cx, root, columns, commitments); err != nil {
 		return err
 	}
 	for _, s := range columns {
@@ -332,29 +315,8 @@ func (c *Chain) importColumns(root types.Root, columns []*types.DataColumnSideca
 
 // ImportBlobs checks blobs of blocks before Fulu and keeps them; a block that waits for them goes on.
 func (c *Chain) ImportBlobs(_ context.Context, sidecars []*types.BlobSidecar) error {
-	blobs := make([]kzg.Blob, len(sidecars))
-	commitments := make([]kzg.Commitment, len(sidecars))
-	proofs := make([]kzg.Proof, len(sidecars))
-	for i, s := range sidecars {
-		cx := c.contextAt(s.SignedBlockHeader.Message.Slot)
-		if cx.Fork < params.Deneb || cx.Fork >= params.Fulu {
-			return fmt.Errorf("blob of slot %d, want one from deneb or electra", s.SignedBlockHeader.Message.Slot)
-		}
-		if err := das.VerifyBlobSidecarInclusionProof(cx, s); err != nil {
-			return err
-		}
-		if len(s.Blob) != len(blobs[i]) {
-			return fmt.Errorf("blob %d: have %d bytes, want %d", s.Index, len(s.Blob), len(blobs[i]))
-		}
-		copy(blobs[i][:], s.Blob)
-		commitments[i], proofs[i] = kzg.Commitment(s.KZGCommitment), kzg.Proof(s.KZGProof)
-	}
-	ok, err := c.kzg.VerifyBlobKZGProofBatch(blobs, commitments, proofs)
-	if err != nil {
+	if err := c.checkBlobs(sidecars); err != nil {
 		return err
-	}
-	if !ok {
-		return errors.New("verify_blob_kzg_proof_batch: a proof is wrong")
 	}
 	for _, s := range sidecars {
 		root := types.HashTreeRoot(&s.SignedBlockHeader.Message)

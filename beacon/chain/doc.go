@@ -13,6 +13,8 @@
 //	segment.go     import of a run of blocks with all signatures in one batch
 //	payload.go     import of payload envelopes (gloas)
 //	data.go        columns and blobs that wait for their block, and blocks that wait for them
+//	datacheck.go   what columns and blobs have to prove
+//	history.go     blocks from before the point that the chain began at, backwards
 //	votes.go       attestations, slashings, payload attestations
 //	writer.go      the writer's loop
 //	apply.go       the one place where a block gets into fork choice, index and disk

@@ -92,6 +92,7 @@ func (c *Chain) begin(a *Anchor) error {
 	}
 	batch.PutBase(key)
 	batch.PutCanonical(info.Slot, info.Root)
+	batch.PutOldest(info.Slot, info.ParentRoot)
 	batch.PutFinalized(c.w.fc.FinalizedCheckpoint())
 	batch.PutBegun(state.GenesisTime, state.GenesisValidatorsRoot)
 	if err := batch.PutForkChoice(c.w.fc.Encode()); err != nil {

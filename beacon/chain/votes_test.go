@@ -146,7 +146,7 @@ func TestAVoteThatContradictsItselfDoesNotCount(t *testing.T) {
 	w.at(5, 0)
 	right := types.Checkpoint{Root: w.net.Genesis().Root}
 	vote(types.AttestationData{Slot: 4, BeaconBlockRoot: loser.Root, Target: types.Checkpoint{Root: a.Root}}) // not the first block of the epoch
-	vote(types.AttestationData{Slot: loser.Slot - 1, BeaconBlockRoot: loser.Root, Target: right})            // before the block
+	vote(types.AttestationData{Slot: loser.Slot - 1, BeaconBlockRoot: loser.Root, Target: right})             // before the block
 	w.at(6, 0)
 	if w.Snapshot().Head.Root == loser.Root {
 		t.Fatal("votes that contradict themselves moved the head")

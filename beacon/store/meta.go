@@ -24,13 +24,14 @@ const (
 	metaClean     metaName = "clean shutdown" // 1 if the last process to write ended on purpose, 0 while one runs
 	metaOrphans   metaName = "orphans"        // slot below which blocks off the finalized chain are deleted
 	metaColdStart metaName = "cold start"     // slot of the first cold state
+	metaOldest    metaName = "oldest"         // slot of the oldest block without a gap after it, root of the one before
 )
 
 // metaNames lists them with what is checked of their values: a length in bytes, or 0 for any.
 func metaNames() map[metaName]int {
 	return map[metaName]int{
 		metaVersion: 8, metaMigration: 0, metaNetwork: 0, metaBegun: 40, metaAnchor: 40, metaBase: 40, metaFinalized: 40,
-		metaSplit: 8, metaClean: 8, metaOrphans: 8, metaColdStart: 8,
+		metaSplit: 8, metaClean: 8, metaOrphans: 8, metaColdStart: 8, metaOldest: 40,
 	}
 }
 
@@ -99,6 +100,17 @@ func (b *Batch) PutAnchor(at SlotRoot) { b.putMetaNumber(metaAnchor, uint64(at.S
 func (s *Store) Anchor() (SlotRoot, error) {
 	slot, root, err := s.metaNumberRoot(metaAnchor)
 	return SlotRoot{types.Slot(slot), root}, err
+}
+
+// PutOldest notes the oldest slot from which on all blocks are here, and the root of the last block before it.
+func (b *Batch) PutOldest(slot types.Slot, parent types.Root) {
+	b.putMetaNumber(metaOldest, uint64(slot), parent)
+}
+
+// Oldest gives what PutOldest noted.
+func (s *Store) Oldest() (slot types.Slot, parent types.Root, err error) {
+	n, parent, err := s.metaNumberRoot(metaOldest)
+	return types.Slot(n), parent, err
 }
 
 // PutBase notes the state that other hot states are differences to.
