@@ -1,6 +1,9 @@
 package params
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // ComputeMinEpochsForBlockRequests returns for how many epochs back a node must serve blocks.
 //
@@ -39,3 +42,14 @@ func (s *Spec) ComputeMaxRequestDataColumnSidecars() uint64 {
 //
 // Spec: PAYLOAD_TIMELY_THRESHOLD (gloas).
 func (s *Spec) PayloadTimelyThreshold() uint64 { return s.PTCSize / 2 }
+
+// MaxCompressedLen returns how many bytes a payload of n bytes can take at most when it is compressed with snappy.
+//
+// Spec: max_compressed_len (phase0).
+func MaxCompressedLen(n uint64) uint64 {
+	const overhead = 32
+	if sixth := n / 6; n <= math.MaxUint64-overhead-sixth {
+		return overhead + n + sixth
+	}
+	return math.MaxUint64
+}

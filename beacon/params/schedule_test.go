@@ -3,6 +3,7 @@ package params
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -271,6 +272,9 @@ func TestDerivedValues(t *testing.T) {
 		{"compute_max_request_blob_sidecars, deneb", s.ComputeMaxRequestBlobSidecars(Deneb), 768},
 		{"compute_max_request_blob_sidecars, electra", s.ComputeMaxRequestBlobSidecars(Electra), 1152},
 		{"compute_max_request_data_column_sidecars", s.ComputeMaxRequestDataColumnSidecars(), 16384},
+		{"max_compressed_len of MAX_PAYLOAD_SIZE", MaxCompressedLen(s.MaxPayloadSize), 12_233_418},
+		{"max_compressed_len of nothing", MaxCompressedLen(0), 32},
+		{"max_compressed_len of what does not fit", MaxCompressedLen(math.MaxUint64), math.MaxUint64},
 		{"PAYLOAD_TIMELY_THRESHOLD", s.PayloadTimelyThreshold(), 256},
 	} {
 		if c.got != c.want {
