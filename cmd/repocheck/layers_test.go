@@ -69,6 +69,7 @@ var table = []row{
 	{3, "validator/nodes", nil, nil},
 	{4, "gossip", nil, []string{snappy}},
 	{4, "sync/reqresp", nil, []string{snappy}},
+	{free, "sync/reqresp/reqresptest", nil, nil},
 	{4, "sync/download", nil, nil},
 	{4, "sync/rangesync", []string{"sync/download"}, nil},
 	{4, "sync/backfill", []string{"sync/download"}, nil},
