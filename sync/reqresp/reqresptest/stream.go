@@ -61,11 +61,18 @@ func (s *Stream) Reset() error {
 	return s.Close()
 }
 
-// SetReadDeadline bounds reads.
-func (s *Stream) SetReadDeadline(t time.Time) error { return s.in.SetReadDeadline(t) }
+// SetReadDeadline bounds reads. It makes no difference where the other end has closed.
+func (s *Stream) SetReadDeadline(t time.Time) error { return s.bound(s.in.SetReadDeadline(t)) }
 
-// SetWriteDeadline bounds writes.
-func (s *Stream) SetWriteDeadline(t time.Time) error { return s.out.SetWriteDeadline(t) }
+// SetWriteDeadline bounds writes. It makes no difference where the other end has closed.
+func (s *Stream) SetWriteDeadline(t time.Time) error { return s.bound(s.out.SetWriteDeadline(t)) }
+
+func (s *Stream) bound(err error) error {
+	if errors.Is(err, io.ErrClosedPipe) && !s.reset.Load() {
+		return nil
+	}
+	return s.failed(err)
+}
 
 // Network is peers by their names.
 type Network struct {
