@@ -75,8 +75,36 @@ func (s *Store) Columns(root types.Root, indices []uint64) ([]*types.DataColumnS
 	return out, nil
 }
 
+// ColumnBytes is the encoding of the DataColumnSidecar of a block by its index.
+func (s *Store) ColumnBytes(root types.Root, index uint64) ([]byte, error) {
+	return s.indexedBytes(&kindColumn, root, index)
+}
+
+// BlobBytes is the encoding of the BlobSidecar of a block by its index.
+func (s *Store) BlobBytes(root types.Root, index uint64) ([]byte, error) {
+	return s.indexedBytes(&kindBlob, root, index)
+}
+
+func (s *Store) indexedBytes(k *kind, root types.Root, index uint64) ([]byte, error) {
+	slot, err := s.SlotOf(root)
+	if err != nil {
+		return nil, err
+	}
+	if index > maxIndex {
+		return nil, ErrNotFound
+	}
+	return s.get(k, k.byIndex(slot, root, index))
+}
+
 // ColumnIndices lists the columns that are stored of a block, in ascending order, without reading them.
 func (s *Store) ColumnIndices(root types.Root) ([]uint64, error) {
+	return s.indices(&kindColumnMark, root)
+}
+
+// BlobIndices lists the blobs that are stored of a block, in ascending order, without reading them.
+func (s *Store) BlobIndices(root types.Root) ([]uint64, error) { return s.indices(&kindBlobMark, root) }
+
+func (s *Store) indices(mark *kind, root types.Root) ([]uint64, error) {
 	slot, err := s.SlotOf(root)
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
@@ -85,10 +113,10 @@ func (s *Store) ColumnIndices(root types.Root) ([]uint64, error) {
 		return nil, err
 	}
 	var out []uint64
-	from := kindColumnMark.bySlot(slot, root)
+	from := mark.bySlot(slot, root)
 	for e, err := range s.db.Range(from, after(from)) {
 		if err == nil {
-			_, err = s.entry(&kindColumnMark, e)
+			_, err = s.entry(mark, e)
 		}
 		if err != nil {
 			return nil, err

@@ -136,6 +136,7 @@ func compareData(t testing.TB, s *Store, c *recorded.Chain, at SlotRoot) {
 	if len(blobs) != len(c.Blobs[at.Slot]) {
 		t.Fatalf("slot %d has %d blobs, want %d", at.Slot, len(blobs), len(c.Blobs[at.Slot]))
 	}
+	compareDataBytes(t, s, c, at)
 	for i, blob := range blobs {
 		sameObject(t, s.context(at.Slot), blob, c.Blobs[at.Slot][i])
 	}
@@ -375,5 +376,35 @@ func TestOnCommit(t *testing.T) {
 	check(t, b.Discard())
 	if split, err := s.Split(); err != nil || split != 3 {
 		t.Errorf("a discarded batch was committed: split %d, %v", split, err)
+	}
+}
+
+// compareDataBytes compares the encodings of columns and blobs, which are read without being decoded.
+func compareDataBytes(t testing.TB, s *Store, c *recorded.Chain, at SlotRoot) {
+	t.Helper()
+	same := func(what string, index uint64, read func(types.Root, uint64) ([]byte, error), o ssz.Object) {
+		have, err := read(at.Root, index)
+		check(t, err)
+		want, err := ssz.Marshal(s.context(at.Slot), ssz.Container(o))
+		check(t, err)
+		if !bytes.Equal(have, want) {
+			t.Errorf("bytes of %s %d of slot %d differ", what, index, at.Slot)
+		}
+	}
+	for _, column := range c.Columns[at.Slot] {
+		same("column", column.Index, s.ColumnBytes, column)
+	}
+	for _, blob := range c.Blobs[at.Slot] {
+		same("blob", blob.Index, s.BlobBytes, blob)
+	}
+	for _, index := range []uint64{9999, 1 << 40} {
+		if _, err := s.ColumnBytes(at.Root, index); !errors.Is(err, ErrNotFound) {
+			t.Errorf("column %d: %v", index, err)
+		}
+	}
+	indices, err := s.BlobIndices(at.Root)
+	check(t, err)
+	if len(indices) != len(c.Blobs[at.Slot]) {
+		t.Errorf("slot %d has blobs %v, want %d", at.Slot, indices, len(c.Blobs[at.Slot]))
 	}
 }

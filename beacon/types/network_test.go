@@ -31,3 +31,21 @@ func TestNetworkContainersHaveTheFormOfTheirVersion(t *testing.T) {
 		}
 	}
 }
+
+// Slot and parent are read from the encoding of a block of any fork.
+func TestPeekBlock(t *testing.T) {
+	for fork := params.Phase0; fork <= params.Gloas; fork++ {
+		cx := ssz.Context{Spec: params.Minimal(), Fork: fork}
+		b, err := ssz.Marshal(cx, ssz.Container(&types.SignedBeaconBlock{Message: types.BeaconBlock{Slot: 77, ParentRoot: types.Root{1, 31: 2}}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		slot, parent, err := types.PeekBlock(b)
+		if err != nil || slot != 77 || parent != (types.Root{1, 31: 2}) {
+			t.Errorf("%v: slot %d, parent %v, %v", fork, slot, parent, err)
+		}
+		if _, _, err := types.PeekBlock(b[:147]); err == nil {
+			t.Errorf("%v: 147 bytes were taken for a block", fork)
+		}
+	}
+}

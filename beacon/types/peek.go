@@ -12,6 +12,8 @@ import (
 const (
 	stateSlotAt = 40  // behind genesis_time and genesis_validators_root
 	blockSlotAt = 100 // behind the offset of the message and the signature
+	// blockParentAt is where the parent's root stands, behind slot and proposer_index.
+	blockParentAt = blockSlotAt + 16
 )
 
 // forkAt is the fork of a slot. It fails on a fork whose containers are not defined here.
@@ -56,4 +58,12 @@ func DecodeSignedBeaconBlock(spec *params.Spec, src []byte) (*SignedBeaconBlock,
 		return nil, cx, fmt.Errorf("block of slot %d (%v): %w", slot, cx.Fork, err)
 	}
 	return block, cx, nil
+}
+
+// PeekBlock reads slot and parent of the encoding of a SignedBeaconBlock of any fork, without decoding it.
+func PeekBlock(src []byte) (Slot, Root, error) {
+	if len(src) < blockParentAt+32 {
+		return 0, Root{}, fmt.Errorf("read block: %w: %d bytes hold no parent root", ssz.ErrSize, len(src))
+	}
+	return Slot(binary.LittleEndian.Uint64(src[blockSlotAt:])), Root(src[blockParentAt : blockParentAt+32]), nil
 }
