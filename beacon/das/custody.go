@@ -66,3 +66,9 @@ func ComputeColumnsForCustodyGroup(spec *params.Spec, custodyGroup uint64) ([]ui
 	}
 	return columns, nil
 }
+
+// ComputeSubnetForDataColumnSidecar is the subnet on which a column travels.
+// Spec: compute_subnet_for_data_column_sidecar (fulu).
+func ComputeSubnetForDataColumnSidecar(spec *params.Spec, columnIndex uint64) uint64 {
+	return columnIndex % spec.DataColumnSidecarSubnetCount
+}

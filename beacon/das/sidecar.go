@@ -54,16 +54,23 @@ func VerifyDataColumnSidecarKZGProofs(setup *kzg.Context, sidecar *types.DataCol
 // VerifyDataColumnSidecarInclusionProof checks that the commitments of a column are those of the block that its header is of (fulu).
 // Spec: verify_data_column_sidecar_inclusion_proof (fulu).
 func VerifyDataColumnSidecarInclusionProof(cx ssz.Context, sidecar *types.DataColumnSidecar) error {
-	list := ssz.ListOf(&sidecar.KZGCommitments, ssz.Cap(cx.Spec.MaxBlobCommitmentsPerBlock, false), func(c *types.KZGCommitment) ssz.Node {
+	if err := verifyCommitmentsInclusion(cx, sidecar.KZGCommitments, sidecar.KZGCommitmentsInclusionProof, &sidecar.SignedBlockHeader.Message); err != nil {
+		return fmt.Errorf("column %d: %w", sidecar.Index, err)
+	}
+	return nil
+}
+
+// verifyCommitmentsInclusion checks that commitments are all those of the block with a header, from Deneb to Fulu.
+func verifyCommitmentsInclusion(cx ssz.Context, commitments []types.KZGCommitment, proof []types.Bytes32, header *types.BeaconBlockHeader) error {
+	list := ssz.ListOf(&commitments, ssz.Cap(cx.Spec.MaxBlobCommitmentsPerBlock, false), func(c *types.KZGCommitment) ssz.Node {
 		return ssz.Bytes(c[:])
 	})
 	leaf, err := ssz.HashTreeRoot(cx, list)
 	if err != nil {
-		return fmt.Errorf("commitments of column %d: %w", sidecar.Index, err)
+		return fmt.Errorf("commitments: %w", err)
 	}
-	header := &sidecar.SignedBlockHeader.Message
-	if !types.IsValidMerkleBranch(leaf, sidecar.KZGCommitmentsInclusionProof, cx.Spec.KZGCommitmentsInclusionProofDepth, blobKZGCommitmentsField, header.BodyRoot) {
-		return fmt.Errorf("column %d: its commitments' root %v is not proven to be in the body %v", sidecar.Index, types.Root(leaf), header.BodyRoot)
+	if !types.IsValidMerkleBranch(leaf, proof, cx.Spec.KZGCommitmentsInclusionProofDepth, blobKZGCommitmentsField, header.BodyRoot) {
+		return fmt.Errorf("the commitments' root %v is not proven to be in the body %v", types.Root(leaf), header.BodyRoot)
 	}
 	return nil
 }

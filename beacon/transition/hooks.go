@@ -79,6 +79,13 @@ func (b *SignatureBatch) Verify() error {
 	return nil
 }
 
+// Take gives the signatures collected, to be verified together with others, and forgets them.
+func (b *SignatureBatch) Take() []bls.Set {
+	sets := b.sets
+	b.sets = nil
+	return sets
+}
+
 // add collects a signature of a signing root by a sum of keys.
 func (b *SignatureBatch) add(key *bls.PublicKey, root types.Root, signature types.BLSSignature, of any) {
 	b.sets = append(b.sets, bls.Set{Keys: []*bls.PublicKey{key}, Message: root, Signature: signature, Label: signatureName{b.Of, of}})
