@@ -177,7 +177,7 @@ func (c *partialCheck) after() (*CheckedPartial, Decision) {
 			return nil, d
 		}
 		// Mark this header as seen
-		c.seen.putPartialHeader(c.partial.Group.BeaconBlockRoot, header)
+		c.seen.NotePartialHeader(c.partial.Group.BeaconBlockRoot, header)
 	}
 	header, ok := c.seen.partialHeader(c.partial.Group.BeaconBlockRoot)
 	if c.partial.Sidecar.CellsPresentBitmap.Count() == 0 {
@@ -250,8 +250,9 @@ func (s *Seen) partialHeader(root types.Root) (*types.PartialDataColumnHeader, b
 	return s.partialHeaders.find(root)
 }
 
-// putPartialHeader remembers a validated header. The first of a block stays.
-func (s *Seen) putPartialHeader(root types.Root, header *types.PartialDataColumnHeader) {
+// NotePartialHeader remembers a header that was validated, here or on another way: "This header can be derived from a beacon block or a
+// DataColumnSidecar" (fulu/partial-columns). The first one of a block stays. It is not to be written to any more.
+func (s *Seen) NotePartialHeader(root types.Root, header *types.PartialDataColumnHeader) {
 	s.partialHeaders.put(header.SignedBlockHeader.Message.Slot, root, header)
 }
 

@@ -19,6 +19,16 @@ func plan() Plan {
 			"networking/compute_columns_for_custody_group": runComputeColumnsForCustodyGroup,
 			"networking/get_custody_groups":                runGetCustodyGroups,
 
+			"networking/gossip_beacon_aggregate_and_proof":            runGossip,
+			"networking/gossip_beacon_attestation":                    runGossip,
+			"networking/gossip_beacon_block":                          runGossip,
+			"networking/gossip_bls_to_execution_change":               runGossip,
+			"networking/gossip_data_column_sidecar":                   runGossip,
+			"networking/gossip_partial_data_column_sidecar":           runGossip,
+			"networking/gossip_sync_committee_contribution_and_proof": runGossip,
+			"networking/gossip_sync_committee_message":                runGossip,
+			"networking/gossip_voluntary_exit":                        runGossip,
+
 			"light_client/data_collection":     runLightClientDataCollection,
 			"light_client/single_merkle_proof": runSingleMerkleProof,
 			"light_client/sync":                runLightClientSync,
@@ -44,9 +54,6 @@ func plan() Plan {
 
 			"ssz_static/*":  runSSZStatic,
 			"ssz_generic/*": runSSZGeneric,
-		},
-		NotRun: []string{
-			"networking/gossip_*",
 		},
 	}
 }

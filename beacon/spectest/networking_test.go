@@ -10,7 +10,7 @@ import (
 	"github.com/cresset/cresset/beacon/das"
 )
 
-// Spec: tests/formats/networking. Custody groups and columns; the gossip handlers are in the plan's list of what is not run.
+// Spec: tests/formats/networking. Custody groups and columns; gossip has a file of its own.
 
 func runGetCustodyGroups(t *testing.T, c *Case) {
 	var v struct {
