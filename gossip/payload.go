@@ -15,12 +15,9 @@ import (
 // Spec: "Clients MUST reject (fail validation) messages containing an incorrect type, or invalid payload" (phase0).
 var ErrPayload = errors.New("invalid payload")
 
-// MaxCompressedLen is how long n bytes can become by compression. Spec: max_compressed_len (phase0).
-func MaxCompressedLen(n uint64) uint64 { return 32 + n + n/6 }
-
 // MaxMessageSize is the largest frame of messages between two nodes, in bytes. Spec: max_message_size (phase0).
 func MaxMessageSize(spec *params.Spec) uint64 {
-	return max(MaxCompressedLen(spec.MaxPayloadSize)+1024, 1024*1024)
+	return max(params.MaxCompressedLen(spec.MaxPayloadSize)+1024, 1024*1024)
 }
 
 // maxSnappyRatio is more than what a snappy block can make of a byte: the best is 64 bytes of 3.
@@ -28,7 +25,7 @@ const maxSnappyRatio = 22
 
 // decompress gives the content of a snappy block. Both lengths are checked before memory is taken.
 func decompress(data []byte, b Bounds) ([]byte, error) {
-	if most := MaxCompressedLen(b.Max); uint64(len(data)) > most {
+	if most := params.MaxCompressedLen(b.Max); uint64(len(data)) > most {
 		return nil, fmt.Errorf("%w: %d compressed bytes, at most %d", ErrPayload, len(data), most)
 	}
 	declared, err := snappy.DecodedLen(data)

@@ -38,7 +38,7 @@ const (
 var everywhere = []string{"golang.org/x/sync", "golang.org/x/sys"}
 
 // testModules may be used by every test.
-var testModules = []string{"pgregory.net/rapid", yaml, snappy, zstd}
+var testModules = []string{"pgregory.net/rapid", yaml, snappy, zstd, bitfield}
 
 var table = []row{
 	{0, "beacon/params", nil, []string{yaml}},
