@@ -208,7 +208,7 @@ func (c *Chain) Run(ctx context.Context) error {
 	g.Go(func() error { return c.clock.Slots(run, c.Snapshot().Slot, func() { c.tick(run) }) })
 	err := g.Wait()
 	saved := c.save()
-	c.gate.close()
+	c.gate.close() // nothing reads from the disk after Run
 	if saved != nil {
 		return errors.Join(err, saved)
 	}

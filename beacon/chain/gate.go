@@ -3,6 +3,7 @@ package chain
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cresset/cresset/beacon/transition"
@@ -22,6 +23,9 @@ const (
 // who asks for the same shares the result.
 type gate struct {
 	turns chan struct{}
+
+	closed  atomic.Bool
+	running sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
@@ -65,6 +69,10 @@ func (g *gate) do(ctx context.Context, key flightKey, compute func() (*transitio
 			g.mu.Unlock()
 			return nil, ErrStateBusy
 		}
+		if g.closed.Load() {
+			g.mu.Unlock()
+			return nil, ErrStopped
+		}
 		f = &flight{done: make(chan struct{})}
 		g.mu.flights[key] = f
 		g.running.Go(func() { g.run(key, f, compute) })
@@ -83,7 +91,7 @@ func (g *gate) do(ctx context.Context, key flightKey, compute func() (*transitio
 
 func (g *gate) run(key flightKey, f *flight, compute func() (*transition.State, error)) {
 	g.turns <- struct{}{}
-	if f.err = ErrStopped; !g.closed() {
+	if f.err = ErrStopped; !g.closed.Load() {
 		f.state, f.err = compute()
 	}
 	<-g.turns
@@ -93,20 +101,11 @@ func (g *gate) run(key flightKey, f *flight, compute func() (*transition.State, 
 	close(f.done)
 }
 
-// closed tells whether computations have to end.
-func (g *gate) closed() bool {
-	select {
-	case <-g.closing:
-		return true
-	default:
-		return false
-	}
-}
-
-// close ends the computations and waits for them: they read from a disk that is about to be closed. It is called once.
+// close refuses what has not begun and waits for what has: the disk that it reads from may be closed after that. A long computation
+// looks at closed now and then.
 func (g *gate) close() {
 	g.mu.Lock()
-	close(g.closing)
+	g.closed.Store(true) // under the lock, so that nothing is added to running after that
 	g.mu.Unlock()
 	g.running.Wait()
 }

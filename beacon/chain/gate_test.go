@@ -138,6 +138,52 @@ func TestTooManyStatesAtOnceAreRefused(t *testing.T) {
 	})
 }
 
+// When the chain ends, what is computed is waited for, what is not yet is refused: the disk is closed next.
+func TestTheEndWaitsForWhatIsComputed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, w := newGate(), newWork()
+		var callers sync.WaitGroup
+		got := make(chan error, 4)
+		for i := range 4 {
+			callers.Go(func() {
+				_, err := g.do(t.Context(), flightKey{epoch: types.Epoch(i)}, w.compute(nil, nil))
+				got <- err
+			})
+		}
+		synctest.Wait()
+		closed := make(chan struct{})
+		go func() {
+			g.close()
+			close(closed)
+		}()
+		if _, running := w.count(); running != 2 {
+			t.Fatalf("%d run, want 2", running)
+		}
+		select {
+		case <-closed:
+			t.Error("the end has not waited")
+		default:
+		}
+		close(w.end)
+		<-closed
+		callers.Wait()
+		refused := 0
+		for range 4 {
+			if err := <-got; errors.Is(err, ErrStopped) {
+				refused++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if begun, running := w.count(); begun != 2 || running != 0 || refused != 2 {
+			t.Errorf("%d have begun, %d run, %d were refused; want 2, 0, 2", begun, running, refused)
+		}
+		if _, err := g.do(t.Context(), flightKey{epoch: 9}, w.compute(nil, nil)); !errors.Is(err, ErrStopped) {
+			t.Errorf("after the end: %v, want %v", err, ErrStopped)
+		}
+	})
+}
+
 // Who is not patient gets an answer after a second, and the state when it asks again.
 func TestTheImpatientWaitASecondAndFindTheStateTheNextTime(t *testing.T) {
 	spec, err := simnet.Spec(params.Fulu)

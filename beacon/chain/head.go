@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"errors"
 
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/forkchoice"
@@ -54,7 +55,7 @@ func (c *Chain) publish() {
 		s.PreviousJustified = s.state.PreviousJustifiedCheckpoint
 	} else if old := c.snapshot.Load(); old != nil && old.Head == b {
 		s.state, s.PreviousJustified = old.state, old.PreviousJustified
-	} else {
+	} else if c.running.Load() { // a start computes it itself
 		go c.fillHeadState(s)
 	}
 	c.snapshot.Store(s)
@@ -71,6 +72,9 @@ func (c *Chain) publish() {
 // fillHeadState computes the state of a head that is not in memory, and publishes the snapshot again with it.
 func (c *Chain) fillHeadState(s *Snapshot) {
 	if _, err := c.stateAt(context.Background(), s.Head.Root, s.Head.Slot, true); err != nil {
+		if errors.Is(err, ErrStopped) {
+			return
+		}
 		c.log.Error("the state of the new head cannot be computed", "slot", s.Head.Slot, "block", s.Head.Root, "error", err)
 		return
 	}

@@ -76,7 +76,7 @@ func (c *Chain) regenerate(root types.Root, slot types.Slot) (*transition.State,
 		at = path[0].ParentRoot
 	}
 	for _, b := range path {
-		if c.gate.closed() {
+		if c.gate.closed.Load() {
 			return nil, ErrStopped
 		}
 		if err := c.advanceTo(at, s, b.Slot); err != nil {
