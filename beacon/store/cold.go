@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -99,7 +100,7 @@ func (s *Store) PutColdState(slot types.Slot, st *types.BeaconState) error {
 	if _, err := st.Freeze(); err != nil {
 		return fmt.Errorf("write cold state of slot %d: %w", slot, err)
 	}
-	start, err := s.metaNumber(metaColdStart)
+	start, err := s.coldStart()
 	if errors.Is(err, ErrNotFound) {
 		return s.putFirstCold(slot, st)
 	}
@@ -107,11 +108,11 @@ func (s *Store) PutColdState(slot types.Slot, st *types.BeaconState) error {
 		return err
 	}
 	layer, ok := coldLayer(s.cfg.ColdExponents, slot)
-	if !ok || slot < types.Slot(start) {
+	if !ok || slot < start {
 		return fmt.Errorf("write cold state of slot %d: the slot is of no layer, or before the first at %d", slot, start)
 	}
 	b := s.NewBatch()
-	if err := s.putCold(b, types.Slot(start), slot, st); err != nil {
+	if err := s.putCold(b, start, slot, st); err != nil {
 		return errors.Join(err, b.Discard())
 	}
 	if err := b.Commit(true); err != nil {
@@ -121,6 +122,18 @@ func (s *Store) PutColdState(slot types.Slot, st *types.BeaconState) error {
 		s.cold.put(slot, st)
 	}
 	return nil
+}
+
+// coldStart is the slot of the first cold state. Where the record of it is damaged the states themselves tell.
+func (s *Store) coldStart() (types.Slot, error) {
+	start, err := s.metaNumber(metaColdStart)
+	if !errors.As(err, new(*DamagedError)) {
+		return types.Slot(start), err
+	}
+	for slot, err := range s.ColdSlots() {
+		return slot, err
+	}
+	return 0, ErrNotFound
 }
 
 func (s *Store) putFirstCold(slot types.Slot, st *types.BeaconState) error {
@@ -172,6 +185,24 @@ func (s *Store) coldBase(slot types.Slot) (*types.BeaconState, error) {
 
 func (s *Store) coldAt(slot types.Slot) (*types.BeaconState, error) {
 	return s.resolve(coldPlace(slot), func(key StateKey) place { return coldPlace(key.Slot) }, nil)
+}
+
+// ColdSlots lists the slots that there are cold states of, in ascending order, without reading the states.
+func (s *Store) ColdSlots() iter.Seq2[types.Slot, error] {
+	return func(yield func(types.Slot, error) bool) {
+		for e, err := range s.db.Range(kindCold.all()) {
+			if err != nil {
+				yield(0, err)
+				return
+			}
+			if want, _ := kindCold.size(); len(e.Key) != want {
+				continue
+			}
+			if !yield(slotOf(e.Key), nil) {
+				return
+			}
+		}
+	}
 }
 
 // ColdState reads the last cold state at or before a slot. It belongs to the caller. It gives ErrNotFound where there is none.

@@ -168,7 +168,7 @@ func (s *Store) pruneBlocks(before types.Slot) (progress, error) {
 // far that was done is noted.
 func (s *Store) pruneOrphans(before types.Slot) (progress, error) {
 	done, err := s.metaNumber(metaOrphans)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.As(err, new(*DamagedError)) { // how far it was done is worth no more than doing it again
 		return idle, err
 	}
 	from := max(before, types.Slot(done))
@@ -196,6 +196,9 @@ func (s *Store) pruneOrphan(b *Batch, at SlotRoot) error {
 	if err == nil && root == at.Root {
 		return nil
 	}
+	if errors.As(err, new(*DamagedError)) {
+		return nil // it may be the one
+	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -205,6 +208,9 @@ func (s *Store) pruneOrphan(b *Batch, at SlotRoot) error {
 // pruneStates deletes hot states of slots before one.
 func (s *Store) pruneStates(r Retention) (progress, error) {
 	keep := r.Keep
+	if r.States == 0 {
+		return idle, nil
+	}
 	if base, err := s.Base(); err == nil {
 		keep = append(slices.Clone(keep), base)
 	} else if !errors.Is(err, ErrNotFound) {
