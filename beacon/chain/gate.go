@@ -31,10 +31,6 @@ type gate struct {
 		sync.Mutex
 		flights map[flightKey]*flight
 	}
-
-	// shutdown
-	closing chan struct{}  // closed when no computation may begin or go on
-	running sync.WaitGroup // computations
 }
 
 type flightKey struct {
@@ -50,7 +46,7 @@ type flight struct {
 }
 
 func newGate() *gate {
-	g := &gate{turns: make(chan struct{}, regenerations), closing: make(chan struct{})}
+	g := &gate{turns: make(chan struct{}, regenerations)}
 	g.mu.flights = map[flightKey]*flight{}
 	return g
 }
@@ -59,10 +55,6 @@ func newGate() *gate {
 // its result is of use to whoever asks again.
 func (g *gate) do(ctx context.Context, key flightKey, compute func() (*transition.State, error)) (*transition.State, error) {
 	g.mu.Lock()
-	if g.closed() {
-		g.mu.Unlock()
-		return nil, ErrStopped
-	}
 	f := g.mu.flights[key]
 	if f == nil {
 		if len(g.mu.flights) >= regenWaiting {
