@@ -85,6 +85,7 @@ func (c *Chain) importBlock(ctx context.Context, in *incomingBlock) (outcome Out
 func (c *Chain) deferBlock(since uint64, in *incomingBlock, err error) bool {
 	what, ok := c.waitsFor(in, err)
 	if ok {
+		c.tellMissing(what, in.signed.Message.Slot)
 		c.wait(since, what, in.root, in.bytes, in.signed.Message.Slot, func(ctx context.Context) { _, _ = c.importBlock(ctx, in) })
 	}
 	return ok
@@ -94,6 +95,20 @@ func (c *Chain) deferBlock(since uint64, in *incomingBlock, err error) bool {
 func (c *Chain) wait(since uint64, what condition, id types.Root, bytes int, slot types.Slot, retry func(context.Context)) {
 	if c.deferred.add(since, what, id, bytes, slot, retry) {
 		c.retry([]func(context.Context){retry})
+	}
+}
+
+// tellMissing tells readers what an item waits for, if it is something that can be found.
+func (c *Chain) tellMissing(what condition, slot types.Slot) {
+	switch what.kind {
+	case waitBlock:
+		kind := MissingBlock
+		if c.index.get(what.root) != nil {
+			kind = MissingPayload // the block is here, so it is its payload that is built on
+		}
+		c.events.publish(MissingEvent{kind, what.root, slot})
+	case waitData:
+		c.events.publish(MissingEvent{MissingData, what.root, slot})
 	}
 }
 

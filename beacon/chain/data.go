@@ -106,6 +106,17 @@ func (t *dataTracker) take(root types.Root) *blockData {
 	return t.dropLocked(root)
 }
 
+// MissingColumns is the columns that this node keeps and that are not at hand of a block.
+func (c *Chain) MissingColumns(root types.Root) (missing []uint64, err error) {
+	held, stored, err := c.data.columns(root)
+	for _, i := range c.cfg.Custody {
+		if held[i] == nil && !slices.Contains(stored, i) {
+			missing = append(missing, i)
+		}
+	}
+	return missing, err
+}
+
 // prune drops the data of slots up to the finalized one.
 func (t *dataTracker) prune(finalized types.Slot) {
 	t.mu.Lock()
@@ -161,7 +172,7 @@ func (c *Chain) requireData(in *incomingBlock) error {
 // Spec: is_data_available (deneb; modified fulu, gloas).
 func (t *dataTracker) require(root types.Root, slot types.Slot, commitments []types.KZGCommitment) error {
 	c := t.chain
-	if len(commitments) == 0 || c.dataExpired(slot) {
+	if len(commitments) == 0 || c.DataExpired(slot) {
 		return nil
 	}
 	if c.cfg.Spec.ForkAtSlot(slot) < params.Fulu {
@@ -231,9 +242,9 @@ func (t *dataTracker) reconstruct(root types.Root, slot types.Slot, held map[uin
 	return nil
 }
 
-// dataExpired tells whether data of a slot is too old for anybody to have to serve it.
+// DataExpired tells whether data of a slot is too old for anybody to have to serve it.
 // Spec: MIN_EPOCHS_FOR_BLOB_SIDECARS_REQUESTS (deneb), MIN_EPOCHS_FOR_DATA_COLUMN_SIDECARS_REQUESTS (fulu).
-func (c *Chain) dataExpired(slot types.Slot) bool {
+func (c *Chain) DataExpired(slot types.Slot) bool {
 	keep := c.cfg.Spec.MinEpochsForBlobSidecarsRequests
 	if c.cfg.Spec.ForkAtSlot(slot) >= params.Fulu {
 		keep = c.cfg.Spec.MinEpochsForDataColumnSidecarsRequests
@@ -287,30 +298,28 @@ func (c *Chain) importColumns(root types.Root, columns []*types.DataColumnSideca
 	if cx.Fork < params.Fulu {
 		return fmt.Errorf("column of slot %d, want one from fulu on", slot)
 	}
-	var commitments []types.KZGCommitment
+	commitments := columns[0].KZGCommitments
 	if cx.Fork >= params.Gloas {
 		signed, err := c.store.Block(root)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrUnknownBlock, err)
 		}
-		for _, s := range columns {
-			// [REJECT] The sidecar's slot matches the slot of the block
-			if s.Slot != signed.Message.Slot {
-				return fmt.Errorf("column %d: slot is %d, that of its block %d", s.Index, s.Slot, signed.Message.Slot)
-			}
-		}
-		commitments = signed.Message.Body.SignedExecutionPayloadBid.Message.BlobKZGCommitments
-	} else {
-		commitments = columns[0].KZGCommitments
+		slot, commitments = signed.Message.Slot, signed.Message.Body.SignedExecutionPayloadBid.Message.BlobKZGCommitments
 	}
-	if err := c.checkColumns(cx, root, columns, commitments); err != nil {
+	v, err := c.verifyColumns(cx, BlockID{slot, root}, columns, commitments)
+	if err != nil {
 		return err
 	}
-	for _, s := range columns {
-		c.data.holdColumn(root, slot, s)
-	}
-	c.dataArrived(root)
+	c.HoldColumns(v)
 	return nil
+}
+
+// HoldColumns keeps verified columns; a block or payload that waits for them goes on.
+func (c *Chain) HoldColumns(v *VerifiedColumns) {
+	for _, s := range v.columns {
+		c.data.holdColumn(v.of.Root, v.of.Slot, s)
+	}
+	c.dataArrived(v.of.Root)
 }
 
 // ImportBlobs checks blobs of blocks before Fulu and keeps them; a block that waits for them goes on.

@@ -12,26 +12,58 @@ import (
 	"github.com/cresset/cresset/beacon/types"
 )
 
-// checkColumns checks columns of one block against it and its commitments.
-func (c *Chain) checkColumns(cx ssz.Context, root types.Root, columns []*types.DataColumnSidecar, commitments []types.KZGCommitment) error {
+// BlockID names a block.
+type BlockID struct {
+	Slot types.Slot
+	Root types.Root
+}
+
+// VerifiedColumns is columns of one block that were proven to be the block's.
+type VerifiedColumns struct {
+	of      BlockID
+	columns []*types.DataColumnSidecar
+}
+
+// VerifyColumns checks columns of a block, which need not be imported. Their proofs are verified in one batch.
+func (c *Chain) VerifyColumns(of BlockID, block *types.BeaconBlock, columns []*types.DataColumnSidecar) (*VerifiedColumns, error) {
+	cx := c.contextAt(of.Slot)
+	return c.verifyColumns(cx, of, columns, commitmentsOf(cx, block))
+}
+
+// commitmentsOf is the commitments to a block's blobs.
+func commitmentsOf(cx ssz.Context, block *types.BeaconBlock) []types.KZGCommitment {
+	if cx.Fork >= params.Gloas {
+		return block.Body.SignedExecutionPayloadBid.Message.BlobKZGCommitments
+	}
+	return block.Body.BlobKZGCommitments
+}
+
+func (c *Chain) verifyColumns(cx ssz.Context, of BlockID, columns []*types.DataColumnSidecar, commitments []types.KZGCommitment) (*VerifiedColumns, error) {
 	for _, s := range columns {
-		if of := blockOfColumn(s); of != root {
-			return fmt.Errorf("column %d is of block %v, want %v", s.Index, of, root)
+		if root := blockOfColumn(s); root != of.Root {
+			return nil, fmt.Errorf("column %d is of block %v, want %v", s.Index, root, of.Root)
 		}
 		if err := das.VerifyDataColumnSidecar(cx, s, commitments); err != nil {
-			return err
+			return nil, err
 		}
 		if cx.Fork >= params.Gloas {
+			// [REJECT] The sidecar's slot matches the slot of the block
+			if s.Slot != of.Slot {
+				return nil, fmt.Errorf("column %d: slot is %d, that of its block %d", s.Index, s.Slot, of.Slot)
+			}
 			continue
 		}
 		if err := das.VerifyDataColumnSidecarInclusionProof(cx, s); err != nil {
-			return err
+			return nil, err
 		}
 		if !slices.Equal(s.KZGCommitments, commitments) {
-			return fmt.Errorf("column %d has other commitments than its block", s.Index)
+			return nil, fmt.Errorf("column %d has other commitments than its block", s.Index)
 		}
 	}
-	return das.VerifyDataColumnSidecarsKZGProofs(c.kzg, columns, commitments)
+	if err := das.VerifyDataColumnSidecarsKZGProofs(c.kzg, columns, commitments); err != nil {
+		return nil, err
+	}
+	return &VerifiedColumns{of, columns}, nil
 }
 
 // checkBlobs checks blobs of any blocks before Fulu.

@@ -51,6 +51,23 @@ type FinalizedEvent struct {
 	ExecutionOptimistic bool
 }
 
+// MissingEvent is something that an item waits for: a block, or the payload or the columns of one. Whoever can find it should.
+type MissingEvent struct {
+	Kind  Missing
+	Block types.Root
+	Slot  types.Slot // of the item that waits
+}
+
+// Missing is a kind of thing that items wait for.
+type Missing uint8
+
+// The kinds.
+const (
+	MissingBlock Missing = iota
+	MissingPayload
+	MissingData
+)
+
 // DroppedEvent tells a reader how many events it lost, in the place of the first one.
 type DroppedEvent struct{ Count uint64 }
 
@@ -59,6 +76,7 @@ func (BlockEvent) event()     {}
 func (PayloadEvent) event()   {}
 func (ReorgEvent) event()     {}
 func (FinalizedEvent) event() {}
+func (MissingEvent) event()   {}
 func (DroppedEvent) event()   {}
 
 // broker hands events to readers. A reader that does not keep up loses events and is told so; nobody waits for it.

@@ -18,7 +18,7 @@ import (
 type HistoricBlock struct {
 	Signed  *types.SignedBeaconBlock
 	Payload *types.SignedExecutionPayloadEnvelope // gloas; nil if the chain went on without it
-	Columns []*types.DataColumnSidecar
+	Columns []*VerifiedColumns
 	Blobs   []*types.BlobSidecar
 }
 
@@ -124,24 +124,19 @@ func (c *Chain) putHistoricBlock(batch *store.Batch, cx ssz.Context, root types.
 		return err
 	}
 	batch.PutCanonical(slot, root)
-	commitments := body.BlobKZGCommitments
-	if cx.Fork >= params.Gloas {
-		bid := &body.SignedExecutionPayloadBid.Message
-		commitments = bid.BlobKZGCommitments
-		if b.Payload != nil {
-			if err := checkHistoricPayload(cx, root, b.Payload, bid); err != nil {
-				return &RejectedError{slot, root, err}
-			}
-			if err := batch.PutPayload(root, b.Payload); err != nil {
-				return err
-			}
+	if cx.Fork >= params.Gloas && b.Payload != nil {
+		if err := checkHistoricPayload(cx, root, b.Payload, &body.SignedExecutionPayloadBid.Message); err != nil {
+			return &RejectedError{slot, root, err}
+		}
+		if err := batch.PutPayload(root, b.Payload); err != nil {
+			return err
 		}
 	}
-	if len(b.Columns) > 0 {
-		if err := c.checkColumns(cx, root, b.Columns, commitments); err != nil {
-			return &RejectedError{slot, root, fmt.Errorf("columns: %w", err)}
+	for _, v := range b.Columns {
+		if v.of.Root != root {
+			return &RejectedError{slot, root, fmt.Errorf("columns are of block %v", v.of.Root)}
 		}
-		for _, column := range b.Columns {
+		for _, column := range v.columns {
 			if err := batch.PutColumn(cx, root, slot, column); err != nil {
 				return err
 			}

@@ -51,10 +51,17 @@ func historyOf(t *testing.T, name string, blocks int) (*Chain, *recorded.Chain) 
 }
 
 // historic is recorded blocks with their data.
-func historic(r *recorded.Chain, from, to int) (out []HistoricBlock) {
-	for _, signed := range r.Blocks[from:to] {
+func historic(t *testing.T, c *Chain, r *recorded.Chain, from, to int) (out []HistoricBlock) {
+	t.Helper()
+	for i, signed := range r.Blocks[from:to] {
 		slot := signed.Message.Slot
-		out = append(out, HistoricBlock{Signed: signed, Columns: r.Columns[slot], Blobs: r.Blobs[slot]})
+		b := HistoricBlock{Signed: signed, Blobs: r.Blobs[slot]}
+		if columns := r.Columns[slot]; len(columns) > 0 {
+			v, err := c.VerifyColumns(BlockID{slot, r.Blocks[from+i+1].Message.ParentRoot}, &signed.Message, columns)
+			check(t, err)
+			b.Columns = append(b.Columns, v)
+		}
+		out = append(out, b)
 	}
 	return out
 }
@@ -70,7 +77,7 @@ func TestHistoryIsImportedBackwards(t *testing.T) {
 				t.Fatalf("oldest is %d, %v; want %d", oldest, err, r.Blocks[119].Message.Slot)
 			}
 			for end := 119; end > 0; end -= 17 {
-				check(t, c.ImportHistory(context.Background(), historic(r, max(0, end-17), end)))
+				check(t, c.ImportHistory(context.Background(), historic(t, c, r, max(0, end-17), end)))
 			}
 			oldest, parent, err := c.History()
 			check(t, err)
@@ -127,7 +134,7 @@ func TestWrongHistoryIsRefusedWhole(t *testing.T) {
 			t.Errorf("%s: a block was stored", name)
 		}
 	}
-	blocks := func() []HistoricBlock { return historic(r, 60, 119) }
+	blocks := func() []HistoricBlock { return historic(t, c, r, 60, 119) }
 	changed := func(i int, change func(*types.SignedBeaconBlock)) []HistoricBlock {
 		out := blocks()
 		signed := *out[i].Signed
@@ -135,7 +142,7 @@ func TestWrongHistoryIsRefusedWhole(t *testing.T) {
 		out[i].Signed = &signed
 		return out
 	}
-	refused("a gap before the oldest", historic(r, 60, 118), true, "lead to the oldest block")
+	refused("a gap before the oldest", historic(t, c, r, 60, 118), true, "lead to the oldest block")
 	missing := blocks()
 	refused("a gap inside", append(missing[:5:5], missing[6:]...), false, "not the parent of the next one")
 	refused("another block", changed(7, func(s *types.SignedBeaconBlock) { s.Message.StateRoot[0] ^= 1 }), false, "not the parent of the next one")
@@ -145,19 +152,37 @@ func TestWrongHistoryIsRefusedWhole(t *testing.T) {
 			continue
 		}
 		other := blocks()
-		other[i].Columns = append(b.Columns[:0:0], b.Columns...)
-		column := *b.Columns[3]
-		column.KZGProofs = append(column.KZGProofs[:0:0], column.KZGProofs...)
-		column.KZGProofs[0] = b.Columns[4].KZGProofs[0]
-		other[i].Columns[3] = &column
-		refused("a wrong proof of a column", other, false, "columns")
-		other[i].Columns = r.Columns[r.Blocks[90].Message.Slot]
-		for slot, columns := range r.Columns {
-			if slot != b.Signed.Message.Slot && len(columns) > 0 {
-				other[i].Columns = columns
-			}
+		other[i-1].Columns = b.Columns
+		refused("columns of another block", other, false, "columns are of block")
+		return
+	}
+	t.Error("no block with columns")
+}
+
+func TestColumnsThatAreNotTheBlocksAreNotVerified(t *testing.T) {
+	t.Parallel()
+	c, r := historyOf(t, "fulu", 120)
+	refused := func(name string, of BlockID, block *types.BeaconBlock, columns []*types.DataColumnSidecar, words string) {
+		t.Helper()
+		if _, err := c.VerifyColumns(of, block, columns); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v", name, err)
 		}
-		refused("columns of another block", other, false, "is of block")
+	}
+	for i, signed := range r.Blocks[:119] {
+		columns := r.Columns[signed.Message.Slot]
+		if len(columns) == 0 {
+			continue
+		}
+		of := BlockID{signed.Message.Slot, r.Blocks[i+1].Message.ParentRoot}
+		_, err := c.VerifyColumns(of, &signed.Message, columns)
+		check(t, err)
+		wrong := *columns[3]
+		wrong.KZGProofs = append(wrong.KZGProofs[:0:0], columns[4].KZGProofs...)
+		refused("a wrong proof", of, &signed.Message, []*types.DataColumnSidecar{columns[2], &wrong}, "proof")
+		refused("another block's", BlockID{of.Slot, types.Root{1}}, &signed.Message, columns, "is of block")
+		without := signed.Message
+		without.Body.BlobKZGCommitments = nil
+		refused("commitments that the block does not have", of, &without, columns[:1], "of no blobs")
 		return
 	}
 	t.Error("no block with columns")

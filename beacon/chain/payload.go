@@ -168,6 +168,7 @@ func (c *Chain) importPayload(ctx context.Context, in *incomingPayload) (Outcome
 	default:
 		return 0, err
 	}
+	c.tellMissing(what, types.Slot(in.signed.Message.Payload.SlotNumber))
 	id := root
 	id[0] ^= 0xff // the envelope waits beside its block, not in its place
 	c.wait(since, what, id, in.bytes, types.Slot(in.signed.Message.Payload.SlotNumber), func(ctx context.Context) { _, _ = c.importPayload(ctx, in) })

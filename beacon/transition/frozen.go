@@ -44,7 +44,9 @@ func (f Frozen) PublicKey(i types.ValidatorIndex) (*bls.PublicKey, error) {
 }
 
 // KeyOf is the decompressed key of anybody.
-func (f Frozen) KeyOf(key types.BLSPubkey) (*bls.PublicKey, error) { return f.s.env.Keys.PublicKeyOf(key) }
+func (f Frozen) KeyOf(key types.BLSPubkey) (*bls.PublicKey, error) {
+	return f.s.env.Keys.PublicKeyOf(key)
+}
 
 // SumKeys is the sum of the keys of validators of the registry.
 func (f Frozen) SumKeys(members []types.ValidatorIndex) (*bls.PublicKey, error) {

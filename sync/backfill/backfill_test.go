@@ -45,7 +45,7 @@ func newWorld(t *testing.T, first types.Slot, end types.Root) *world {
 func (w *world) restart(first types.Slot, end types.Root) {
 	w.queue = nil
 	w.m = New(Config{Oldest: w.oldest.Slot, Parent: w.oldest.Parent, First: first, End: end, Download: download.Config{
-		Size: 32, Needs: func([]download.Block) download.Needs { return download.Needs{Columns: []uint64{7}} },
+		Size: 32, Needs: func(uint64, []download.Block) download.Needs { return download.Needs{Columns: []uint64{7}} },
 	}})
 }
 

@@ -45,7 +45,7 @@ func (m *Machine) Received(now time.Time, id uint64, a Answer) []Action {
 	case Blocks:
 		b.got, b.blocks = true, a.Blocks
 		if len(a.Blocks) > 0 {
-			b.needs = m.cfg.Needs(a.Blocks)
+			b.needs = m.cfg.Needs(b.id, a.Blocks)
 		}
 	case Payloads:
 		b.needs.Payloads = false

@@ -221,7 +221,7 @@ func TestAnImportThatIsNobodysFaultIsTriedAgain(t *testing.T) {
 }
 
 func TestColumnsComeFromThoseWhoHaveThem(t *testing.T) {
-	needs := func([]Block) Needs { return Needs{Columns: []uint64{1, 2, 3, 4, 5, 6}} }
+	needs := func(uint64, []Block) Needs { return Needs{Columns: []uint64{1, 2, 3, 4, 5, 6}} }
 	both(t, func(t *testing.T, backward bool) {
 		w := newWorld(t, 300, Config{Backward: backward, Needs: needs})
 		asked := map[string][]uint64{}
@@ -241,7 +241,7 @@ func TestColumnsComeFromThoseWhoHaveThem(t *testing.T) {
 }
 
 func TestColumnsThatDoNotComeAreAskedForFromOthers(t *testing.T) {
-	needs := func([]Block) Needs { return Needs{Columns: []uint64{1, 2, 3, 4}} }
+	needs := func(uint64, []Block) Needs { return Needs{Columns: []uint64{1, 2, 3, 4}} }
 	w := newWorld(t, 300, Config{Needs: needs})
 	w.add(&server{Peer: Peer{ID: "half", Columns: []uint64{1, 2, 3, 4}}, answer: func(w *world, r Request) (Answer, *failure) {
 		a, _ := honest(w, r)
@@ -257,7 +257,7 @@ func TestColumnsThatDoNotComeAreAskedForFromOthers(t *testing.T) {
 }
 
 func TestAColumnThatNobodyHasEndsTheRun(t *testing.T) {
-	w := newWorld(t, 300, Config{Needs: func([]Block) Needs { return Needs{Columns: []uint64{1, 9}} }})
+	w := newWorld(t, 300, Config{Needs: func(uint64, []Block) Needs { return Needs{Columns: []uint64{1, 9}} }})
 	w.add(&server{Peer: Peer{ID: "peer", Columns: []uint64{1}}})
 	w.run()
 	if failed, ok := w.result.(Failed); !ok || !strings.Contains(failed.Reason, "none of 1 peers has it") {
@@ -267,7 +267,7 @@ func TestAColumnThatNobodyHasEndsTheRun(t *testing.T) {
 
 func TestPayloadsAndBlobsAreAskedForAfterTheirBlocks(t *testing.T) {
 	parts := map[Part]int{}
-	w := newWorld(t, 64, Config{Needs: func(b []Block) Needs { return Needs{Payloads: true, Blobs: b[0].Slot < 20} }})
+	w := newWorld(t, 64, Config{Needs: func(_ uint64, b []Block) Needs { return Needs{Payloads: true, Blobs: b[0].Slot < 20} }})
 	w.add(&server{Peer: Peer{ID: "peer"}, answer: func(w *world, r Request) (Answer, *failure) {
 		parts[r.Part]++
 		return honest(w, r)
@@ -346,7 +346,7 @@ func TestHonestPeersSuffice(t *testing.T) {
 		columns := []uint64{1, 2, 3}
 		w := newWorld(t, rapid.IntRange(1, 400).Draw(r, "slots"), Config{
 			Backward: rapid.Bool().Draw(r, "backward"), Attempts: 12,
-			Needs: func(b []Block) Needs {
+			Needs: func(_ uint64, b []Block) Needs {
 				if b[0].Slot%2 == 0 {
 					return Needs{}
 				}

@@ -43,8 +43,8 @@ type Config struct {
 	Backward bool
 	// Size is the slots of a batch.
 	Size uint64
-	// Needs tells what else a batch needs, of blocks that came.
-	Needs func(blocks []Block) Needs
+	// Needs tells what else a batch needs, by its number and the blocks that came.
+	Needs func(batch uint64, blocks []Block) Needs
 	// Ahead bounds the batches under way or waiting for their turn, AheadBytes their size; the first one is always let through.
 	// Defaults 16 and 256 MiB.
 	Ahead      int

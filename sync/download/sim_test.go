@@ -74,7 +74,7 @@ func newWorld(t *testing.T, slots int, cfg Config) *world {
 		cfg.Size = 16
 	}
 	if cfg.Needs == nil {
-		cfg.Needs = func([]Block) Needs { return Needs{} }
+		cfg.Needs = func(uint64, []Block) Needs { return Needs{} }
 	}
 	cfg.End = parent
 	if cfg.Backward {

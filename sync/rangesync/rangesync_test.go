@@ -61,7 +61,7 @@ func newWorld(t *testing.T, own []download.Block, finalized types.Epoch) *world 
 		w.known[b.Root] = true
 	}
 	w.own = own
-	w.m = New(Config{SlotsPerEpoch: perEpoch, Chain: w, Download: download.Config{Needs: func([]download.Block) download.Needs { return download.Needs{} }}})
+	w.m = New(Config{SlotsPerEpoch: perEpoch, Chain: w, Download: download.Config{Needs: func(uint64, []download.Block) download.Needs { return download.Needs{} }}})
 	w.local = Local{FinalizedEpoch: finalized, FinalizedSlot: types.Slot(finalized) * perEpoch}
 	if finalized > 0 {
 		w.local.FinalizedRoot = own[w.local.FinalizedSlot-1].Root
