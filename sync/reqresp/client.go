@@ -50,8 +50,9 @@ func (c *Client) context() ssz.Context {
 }
 
 // Do sends a request (nil for one without content) and gives the chunks of the answer as they arrive, no more than were asked for. A
-// failure is the last that it yields, an *Error but for requests that make no sense. Who stops reading ends the exchange. What the
-// chunks have to do with the request is not checked; the methods for single protocols do that.
+// failure is the last that it yields, an *Error but for requests that make no sense. Who stops reading ends the exchange; who reads
+// slowly uses up its time. The sequence is good for one use. What the chunks have to do with the request is not checked; the methods for
+// single protocols do that.
 func (c *Client) Do(ctx context.Context, peer string, m Method, request Message) iter.Seq2[Chunk, error] {
 	return func(yield func(Chunk, error) bool) {
 		x := &exchange{Client: c, peer: peer, row: c.cfg.Table.Row(m)}
@@ -213,17 +214,21 @@ func classify(ctx context.Context, err error) Class {
 	if _, ok := errors.AsType[*ResponseError](err); ok {
 		return Refused
 	}
-	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, ErrUnsupported):
 		return Unsupported
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded),
-		isNet && timeout.Timeout():
+	case isTimeout(err), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return TimedOut
 	case ctx.Err() != nil:
 		return Cancelled
 	}
 	return Transport
+}
+
+// isTimeout tells whether a deadline passed. Not every stream says so in the same way.
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout()
 }
 
 // checked gives the chunks of an answer after check has turned them into values; what check refuses ends the exchange as the peer's fault.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/cresset/cresset/beacon/clock"
@@ -168,7 +167,7 @@ func (s *Server) answer(ctx context.Context, call *Call) (Fault, error) {
 			_ = call.refuse(&ResponseError{InvalidRequest, rule.Error()})
 			return FaultRequest, err
 		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if isTimeout(err) {
 			return FaultSlow, err
 		}
 		return FaultTransport, err

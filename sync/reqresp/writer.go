@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/cresset/cresset/beacon/ssz"
@@ -83,7 +82,7 @@ func (c *Call) write(fill func([]byte) []byte) error {
 
 // fault tells whose fault a failed stream is.
 func (c *Call) fault() Fault {
-	if errors.Is(c.failed, os.ErrDeadlineExceeded) {
+	if isTimeout(c.failed) {
 		return FaultSlow
 	}
 	return FaultTransport
