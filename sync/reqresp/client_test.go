@@ -262,3 +262,36 @@ func TestWhoStopsReadingEndsTheExchange(t *testing.T) {
 		}
 	})
 }
+
+// Errors name protocol, class and rule, with what was there and what may be.
+func TestErrorsNameTheRuleWithBothValues(t *testing.T) {
+	inWorld(t, params.Fulu, func(w *world) {
+		late, _ := w.block(14, types.Root{9})
+		for _, c := range []struct {
+			handler reqresp.Handler
+			text    string
+		}{
+			{answers(sent{14, late}), "beacon_blocks_by_range/2: protocol broken: slot is in the range asked for: have 14, want [10, 14)"},
+			{func(context.Context, *reqresp.Call) error { return reqresp.Unavailable("from slot %d on", 12) }, `beacon_blocks_by_range/2: refused: ResourceUnavailable: "from slot 12 on"`},
+			{func(context.Context, *reqresp.Call) error { return &reqresp.ResponseError{Code: 140} }, "beacon_blocks_by_range/2: refused: code 140"},
+		} {
+			w.serve(map[reqresp.Method]reqresp.Handler{reqresp.BlocksByRangeV2: c.handler})
+			_, err := collect(w.client.BlocksByRange(context.Background(), "server", reqresp.Range{StartSlot: 10, Count: 4}))
+			if err == nil || err.Error() != c.text {
+				t.Errorf("%v, want %s", err, c.text)
+			}
+		}
+		names := map[string]bool{}
+		for class := reqresp.Unclassified; class <= reqresp.Cancelled; class++ {
+			names[class.String()] = true
+		}
+		if len(names) != int(reqresp.Cancelled)+1 {
+			t.Errorf("classes share a name: %v", names)
+		}
+		for code, name := range map[reqresp.Code]string{0: "Success", 1: "InvalidRequest", 2: "ServerError", 3: "ResourceUnavailable", 4: "code 4"} {
+			if code.String() != name {
+				t.Errorf("code %d is %q, want %q", uint8(code), code, name)
+			}
+		}
+	})
+}

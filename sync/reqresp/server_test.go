@@ -110,10 +110,10 @@ func TestNoMoreIsSentThanWasAskedFor(t *testing.T) {
 		}})
 		blocks, err := collect(w.client.BlocksByRange(context.Background(), "server", reqresp.Range{StartSlot: 10, Count: 1}))
 		check(t, err)
+		w.net.Wait.Wait()
 		if len(blocks) != 1 || !slices.Equal(left, []uint64{1, 0}) {
 			t.Errorf("%d blocks, %v left", len(blocks), left)
 		}
-		synctest.Wait()
 		if len(w.incidents) != 1 || w.incidents[0].Fault != reqresp.FaultOwn || !errors.Is(w.incidents[0].Err, reqresp.ErrEnough) {
 			t.Errorf("reported %+v", w.incidents)
 		}
@@ -121,6 +121,7 @@ func TestNoMoreIsSentThanWasAskedFor(t *testing.T) {
 		left = nil
 		_, err = collect(w.client.BlocksByRange(context.Background(), "server", reqresp.Range{StartSlot: 10, Count: 1 << 40}))
 		check(t, err)
+		w.net.Wait.Wait()
 		if left[0] != w.spec.MaxRequestBlocksDeneb {
 			t.Errorf("%d blocks may be sent, want %d", left[0], w.spec.MaxRequestBlocksDeneb)
 		}
