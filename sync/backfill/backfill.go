@@ -30,7 +30,7 @@ type Failed struct {
 }
 
 // Action is something to be done: one of the types above, or a download.Action but its Done and Failed.
-type Action any
+type Action = any
 
 const (
 	firstPause   = 15 * time.Second

@@ -50,7 +50,7 @@ type (
 )
 
 // Action is something to be done: one of the types above, or a download.Action but its Done and Failed.
-type Action any
+type Action = any
 
 // avoidFor is how long a target is left alone whose run failed.
 const avoidFor = 2 * time.Minute

@@ -1,0 +1,223 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/sync/backfill"
+	"github.com/cresset/cresset/sync/download"
+	"github.com/cresset/cresset/sync/rangesync"
+)
+
+// doRanges does what range sync asks for.
+func (d *Driver) doRanges(ctx context.Context, actions []rangesync.Action) {
+	m := machine{d.ranges.Received, d.ranges.Failed, d.doRanges}
+	for _, a := range actions {
+		switch a := a.(type) {
+		case rangesync.Started:
+			d.log.Info("sync begins", "to", a.Target, "from slot", a.First)
+			d.cfg.Metrics.Runs.WithLabelValues("started").Inc()
+			d.speed.reset(d.clock.Now())
+			d.hold(ctx, true)
+		case rangesync.Done:
+			d.log.Info("sync is done", "to", a.Target)
+			d.cfg.Metrics.Runs.WithLabelValues("done").Inc()
+			d.hold(ctx, false)
+		case rangesync.Failed:
+			d.log.Warn("sync did not get to its target, others are tried", "to", a.Target, "reason", a.Reason)
+			d.cfg.Metrics.Runs.WithLabelValues("failed").Inc()
+			d.hold(ctx, false)
+		case download.Import:
+			c := d.contents[a.Batch]
+			d.start(ctx, func(ctx context.Context) {
+				result, part, reason := d.importBatch(ctx, c)
+				d.post(func(ctx context.Context) {
+					now := d.clock.Now()
+					if result == download.Imported {
+						d.speed.add(now, a.Count)
+						d.cfg.Metrics.Slots.Add(float64(a.Count))
+					}
+					d.watch.moved(now)
+					d.settle(ctx)
+					d.doRanges(ctx, d.ranges.Imported(now, a.Batch, result, part, reason))
+				})
+			})
+		default:
+			d.doDownload(ctx, m, a)
+		}
+	}
+}
+
+// doBackfill does what backfill asks for.
+func (d *Driver) doBackfill(ctx context.Context, actions []backfill.Action) {
+	if d.back == nil {
+		return
+	}
+	m := machine{d.back.Received, d.back.Failed, d.doBackfill}
+	for _, a := range actions {
+		switch a := a.(type) {
+		case backfill.Done:
+			if err := d.chain.FinishHistory(d.historyEnd()); err != nil {
+				d.log.Error("that history is complete cannot be noted, it will be looked for again; check the disk", "error", err)
+			}
+			d.log.Info("history is complete", "from slot", d.historyEnd())
+			d.back = nil
+		case backfill.Failed:
+			d.log.Info("history has to wait for peers that have it", "reason", a.Reason, "again in", a.Pause)
+		case download.Import:
+			c := d.contents[a.Batch]
+			d.start(ctx, func(ctx context.Context) {
+				result, part, reason := d.importHistory(ctx, c)
+				d.post(func(ctx context.Context) { d.historyImported(ctx, a.Batch, result, part, reason) })
+			})
+		default:
+			d.doDownload(ctx, m, a)
+		}
+	}
+}
+
+// doDownload does what both ask for.
+func (d *Driver) doDownload(ctx context.Context, m machine, action any) {
+	switch a := action.(type) {
+	case download.Request:
+		d.fetch(ctx, m, a)
+	case download.Cancel:
+		if cancel := d.requests[a.ID]; cancel != nil {
+			delete(d.requests, a.ID)
+			cancel()
+		}
+	case download.Discard:
+		delete(d.contents, a.Batch)
+	case download.Penalise:
+		d.penalise(a.Peer, a.Reason, a.Drop)
+	}
+}
+
+// hold has backfill stop, or go on.
+func (d *Driver) hold(ctx context.Context, hold bool) {
+	if d.back != nil {
+		d.doBackfill(ctx, d.back.Hold(d.clock.Now(), hold))
+	}
+}
+
+// importBatch imports a batch of range sync.
+func (d *Driver) importBatch(ctx context.Context, c *content) (download.Result, download.Part, string) {
+	if c.blocks[len(c.blocks)-1].Cx.Fork >= params.Gloas {
+		return d.importApart(ctx, c)
+	}
+	signed := make([]*types.SignedBeaconBlock, len(c.blocks))
+	for i := range c.blocks {
+		signed[i] = c.blocks[i].Signed
+		if err := d.handOverData(ctx, c, c.blocks[i].Root); err != nil {
+			return download.Wrong, download.Blobs, err.Error()
+		}
+	}
+	_, err := d.chain.ImportSegment(ctx, signed, chain.RangeSync)
+	return resultOf(err)
+}
+
+// importApart imports a batch whose payloads travel apart: each block may build on the payload before.
+func (d *Driver) importApart(ctx context.Context, c *content) (download.Result, download.Part, string) {
+	for i := range c.blocks {
+		root := c.blocks[i].Root
+		if c.blocks[i].Cx.Fork < params.Gloas {
+			if err := d.handOverData(ctx, c, root); err != nil {
+				return download.Wrong, download.Blobs, err.Error()
+			}
+		}
+		if _, err := d.chain.ImportBlock(ctx, c.blocks[i].Signed, chain.RangeSync); err != nil {
+			return resultOf(err)
+		}
+		payload := c.payloads[root]
+		if payload == nil {
+			continue
+		}
+		if err := d.handOverData(ctx, c, root); err != nil {
+			return download.Wrong, download.Columns, err.Error()
+		}
+		if _, err := d.chain.ImportPayload(ctx, payload, chain.RangeSync); err != nil {
+			result, part, reason := resultOf(err)
+			if part == download.Blocks {
+				part = download.Payloads
+			}
+			return result, part, reason
+		}
+	}
+	return download.Imported, 0, ""
+}
+
+// handOverData gives the chain the data of a block that is about to be imported.
+func (d *Driver) handOverData(ctx context.Context, c *content, root types.Root) error {
+	for _, v := range c.columns[root] {
+		d.chain.HoldColumns(v)
+	}
+	if blobs := c.blobs[root]; len(blobs) > 0 {
+		return d.chain.ImportBlobs(ctx, blobs)
+	}
+	return nil
+}
+
+// resultOf tells what an import's error says.
+func resultOf(err error) (download.Result, download.Part, string) {
+	switch {
+	case err == nil:
+		return download.Imported, 0, ""
+	case errors.As(err, new(*chain.RejectedError)):
+		return download.Wrong, download.Blocks, err.Error()
+	case errors.Is(err, chain.ErrUnknownParent), errors.Is(err, chain.ErrHistoryGap):
+		return download.Unlinked, download.Blocks, err.Error()
+	case errors.Is(err, chain.ErrDataMissing):
+		return download.Wrong, download.Columns, err.Error()
+	}
+	return download.Later, download.Blocks, err.Error()
+}
+
+// newBackfill makes the machine for what is missing of history, nil if nothing is.
+func (d *Driver) newBackfill(bounds download.Config) (*backfill.Machine, error) {
+	oldest, parent, err := d.chain.History()
+	if err != nil {
+		return nil, fmt.Errorf("where history begins: %w", err)
+	}
+	end := d.historyEnd()
+	if oldest <= end {
+		return nil, nil
+	}
+	return backfill.New(backfill.Config{Oldest: oldest, Parent: parent, First: end, Download: bounds}), nil
+}
+
+// historyEnd is the slot from which on blocks are kept: genesis, or where nobody has to serve them any more.
+// Spec: MIN_EPOCHS_FOR_BLOCK_REQUESTS (phase0/p2p-interface.md).
+func (d *Driver) historyEnd() types.Slot {
+	now, keep := d.clock.CurrentEpoch(), types.Epoch(d.cfg.Spec.ComputeMinEpochsForBlockRequests())
+	if now <= keep {
+		return params.GenesisSlot
+	}
+	return types.Slot(uint64(now-keep) * d.cfg.Spec.SlotsPerEpoch)
+}
+
+// importHistory imports a batch of backfill.
+func (d *Driver) importHistory(ctx context.Context, c *content) (download.Result, download.Part, string) {
+	blocks := make([]chain.HistoricBlock, len(c.blocks))
+	for i := range c.blocks {
+		b := &c.blocks[i]
+		blocks[i] = chain.HistoricBlock{Signed: b.Signed, Payload: c.payloads[b.Root], Columns: c.columns[b.Root], Blobs: c.blobs[b.Root]}
+	}
+	return resultOf(d.chain.ImportHistory(ctx, blocks))
+}
+
+func (d *Driver) historyImported(ctx context.Context, batch uint64, result download.Result, part download.Part, reason string) {
+	if d.back == nil {
+		return
+	}
+	oldest, parent, err := d.chain.History()
+	if err != nil {
+		d.log.Error("where history begins cannot be read, backfill stops; check the disk", "error", err)
+		d.back = nil
+		return
+	}
+	d.doBackfill(ctx, d.back.Imported(d.clock.Now(), batch, result, part, reason, oldest, parent))
+}
