@@ -20,22 +20,36 @@ import (
 // those need is on disk too.
 func (c *Chain) start() error {
 	begun, err := c.store.Begun()
-	if err != nil {
+	switch {
+	case err != nil && !errors.As(err, new(*store.DamagedError)): // a damaged record says that there was one
 		return err
-	}
-	if !begun {
+	case err == nil && !begun:
 		if c.cfg.Anchor == nil {
 			return &NeedsOperatorError{errors.New("it is empty, and there is neither a genesis nor a checkpoint")}
 		}
 		if err := c.begin(c.cfg.Anchor); err != nil {
 			return err
 		}
-	} else if err := c.resume(); err != nil {
-		c.log.Error("fork choice on disk cannot be used, the blocks since the last finalized state are imported again", "error", err)
-		if err := c.recover(); err != nil {
-			return err
-		}
+		return c.firstHead()
 	}
+	if err = c.resume(); err == nil {
+		err = c.firstHead()
+	}
+	if err == nil {
+		return nil
+	}
+	c.log.Error("what is on disk cannot be gone on with, the blocks since the last good finalized state are imported again", "error", err)
+	if err := c.recover(); err != nil {
+		return err
+	}
+	if err := c.firstHead(); err != nil {
+		return &NeedsOperatorError{err}
+	}
+	return nil
+}
+
+// firstHead runs fork choice for the first time. A start ends with a head that can be built on.
+func (c *Chain) firstHead() (err error) {
 	c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
 	// What the disk says may be older than what the journal has brought: the rest of that finality's work is done now.
 	if c.w.finalized, err = c.store.Finalized(); err != nil {
@@ -45,10 +59,9 @@ func (c *Chain) start() error {
 	c.w.confirmed = c.clock.CurrentSlot()
 	c.updateHead("start")
 	if c.w.noHead {
-		return &NeedsOperatorError{errors.New("fork choice finds no head")}
+		return errors.New("fork choice finds no head")
 	}
 	if c.Snapshot().state == nil {
-		// Computed before anything else runs: a start ends with a head that can be built on.
 		head := c.w.headBlock
 		if _, err := c.stateAt(context.Background(), head.Root, head.Slot, true); err != nil {
 			return fmt.Errorf("state of the head: %w", err)
@@ -262,6 +275,9 @@ func (c *Chain) restoreBlock(root types.Root, execution forkchoice.Execution, ar
 		return fmt.Errorf("block on disk has root %v, want %v", in.root, root)
 	}
 	in.execution, in.arrived = execution, arrived
+	if _, hash := executionHashes(in.cx.Fork, &signed.Message.Body); in.cx.Fork >= params.Gloas || hash == (types.Hash32{}) {
+		in.execution = forkchoice.Irrelevant // there is no payload inside
+	}
 	if c.index.get(signed.Message.ParentRoot) == nil {
 		return fmt.Errorf("%w: %v", ErrUnknownParent, signed.Message.ParentRoot)
 	}
@@ -292,6 +308,8 @@ func (c *Chain) recover() error {
 	c.index = blockIndex{}
 	c.stored = newStoredStates()
 	c.states = newStateCache(c.cfg.StateBytes)
+	c.balances = newBalanceCache(c)
+	c.persist = newPersister(c)
 	c.w = writerState{}
 	if err := c.findStates(); err != nil {
 		return &NeedsOperatorError{err}
@@ -319,7 +337,14 @@ func (c *Chain) recover() error {
 		}
 	}
 	batch.PutBase(key)
+	batch.PutBegun(state.GenesisTime, state.GenesisValidatorsRoot)
+	c.stored.add(key)
 	c.persist.base.Store(&baseState{key, state})
+	if c.spec.gloasAt(info.Slot) { // like that inside an earlier block, it counts as valid
+		if err := c.restorePayload(info.Root, forkchoice.Valid); err != nil && !errors.Is(err, store.ErrNotFound) {
+			c.log.Warn("the payload of the block to start from is left out", "slot", info.Slot, "block", info.Root, "error", err)
+		}
+	}
 	restored, lost := 0, 0
 	for at, err := range c.store.BlockRoots(info.Slot+1, ^types.Slot(0)) {
 		if err != nil {
@@ -348,33 +373,67 @@ func (c *Chain) recover() error {
 	return nil
 }
 
-// lastGoodState is the latest state on disk that can be read and is of the finalized chain.
+// lastGoodState is the latest state on disk that can be read and is of the finalized chain: a hot one, or one that is kept for good.
 func (c *Chain) lastGoodState() (*transition.State, store.StateKey, error) {
 	finalized, err := c.store.Finalized()
 	if err != nil {
 		c.log.Error("the finalized checkpoint on disk cannot be read", "error", err)
 	}
 	limit := c.startOf(finalized.Epoch)
-	keys := c.stored.all()
-	slices.SortFunc(keys, func(a, b store.StateKey) int { return cmp.Compare(b.Slot, a.Slot) })
-	for _, key := range keys {
-		if key.Slot > limit && key.Root != finalized.Root {
-			continue
+	var found []candidate
+	for _, key := range c.stored.all() {
+		if key.Slot <= limit || key.Root == finalized.Root {
+			found = append(found, candidate{key: key})
 		}
-		s, err := c.loadState(key)
-		if err == nil {
-			err = c.isFinalized(s, key)
-		}
-		if err == nil {
-			_, err = s.Freeze()
-		}
+	}
+	for slot, err := range c.store.ColdSlots() {
 		if err != nil {
-			c.log.Error("a state on disk cannot be started from", "slot", key.Slot, "block", key.Root, "error", err)
+			return nil, store.StateKey{}, fmt.Errorf("list cold states: %w", err)
+		}
+		if slot <= limit {
+			found = append(found, candidate{store.StateKey{Slot: slot}, true})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(b.key.Slot, a.key.Slot) })
+	for _, f := range found {
+		s, key, err := c.loadCandidate(f)
+		if err != nil {
+			c.log.Error("a state on disk cannot be started from", "slot", f.key.Slot, "block", f.key.Root, "cold", f.cold, "error", err)
 			continue
 		}
 		return s, key, nil
 	}
-	return nil, store.StateKey{}, &NeedsOperatorError{fmt.Errorf("none of %d states up to slot %d can be read", len(keys), limit)}
+	return nil, store.StateKey{}, &NeedsOperatorError{fmt.Errorf("none of %d states up to slot %d can be read", len(found), limit)}
+}
+
+// candidate is a state on disk that a start may go back to. A cold one is known by its slot alone.
+type candidate struct {
+	key  store.StateKey
+	cold bool
+}
+
+func (c *Chain) loadCandidate(f candidate) (s *transition.State, key store.StateKey, err error) {
+	if key = f.key; !f.cold {
+		s, err = c.loadState(key)
+	} else {
+		var b *types.BeaconState
+		if b, err = c.store.ColdState(key.Slot); err == nil {
+			s, err = transition.NewState(b, c.env)
+		}
+		if err == nil {
+			var info *Block
+			if info, err = anchorInfo(s); err == nil {
+				key.Root = info.Root
+			}
+		}
+	}
+	if err == nil {
+		err = c.isFinalized(s, key)
+	}
+	if err == nil {
+		_, err = s.Freeze()
+	}
+	return s, key, err
 }
 
 // isFinalized checks that a state is what its key says and on the finalized chain.
