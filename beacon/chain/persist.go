@@ -310,7 +310,9 @@ func (p *persister) moveToCold(job *finalJob) error {
 				c.log.Error("a state cannot be kept for good", "slot", key.Slot, "error", err)
 				continue
 			}
-			if err := c.store.PutColdState(key.Slot, s.BeaconState); err != nil {
+			if err := c.store.PutColdState(key.Slot, s.BeaconState); errors.As(err, new(*store.DamagedError)) {
+				c.log.Error("a state cannot be kept for good", "slot", key.Slot, "error", err)
+			} else if err != nil {
 				return fmt.Errorf("write cold state of slot %d: %w", key.Slot, err)
 			}
 		}
@@ -323,6 +325,10 @@ func (p *persister) moveToCold(job *finalJob) error {
 func (p *persister) rebase(key store.StateKey) error {
 	c := p.chain
 	s, err := c.loadState(key)
+	if errors.As(err, new(*store.DamagedError)) {
+		c.log.Error("a finalized state on disk cannot be read, the next one becomes the base of others", "slot", key.Slot, "error", err)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("read the new base of states: %w", err)
 	}
@@ -341,6 +347,11 @@ func (p *persister) rebase(key store.StateKey) error {
 			continue
 		}
 		state, err := c.loadState(other)
+		if errors.As(err, new(*store.DamagedError)) { // an older one and more blocks lead to the same state
+			c.log.Error("a state on disk cannot be read, it is left out", "slot", other.Slot, "block", other.Root, "error", err)
+			c.stored.remove(other)
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read state of slot %d: %w", other.Slot, err)
 		}
