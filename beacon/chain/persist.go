@@ -276,16 +276,19 @@ func (p *persister) followFinality(job *finalJob) error {
 // pruneSteps is how many small steps of pruning an epoch takes. What is left the next one goes on with.
 const pruneSteps = 32
 
-// prune deletes data that nobody has to serve any more, and blocks of earlier slots than orphans that are not on the finalized chain: a
+// prune deletes data and blocks that nobody has to serve any more, and blocks of earlier slots than orphans that are not on the finalized chain: a
 // crash may have left some.
 func (p *persister) prune(orphans types.Slot) error {
 	c := p.chain
 	spec, now := c.cfg.Spec, c.clock.CurrentEpoch()
 	first := func(keep uint64) types.Slot { return c.startOf(now - min(now, types.Epoch(keep))) }
+	// Without finality nothing is too old: a start may have to go back to the base and needs all after it.
+	blocks := min(first(uint64(spec.ComputeMinEpochsForBlockRequests())), p.base.Load().state.LatestBlockHeader.Slot)
 	left, err := c.store.Prune(context.Background(), store.Retention{
 		Columns:  first(uint64(spec.MinEpochsForDataColumnSidecarsRequests)),
 		Blobs:    first(uint64(spec.MinEpochsForBlobSidecarsRequests)),
 		Orphans:  orphans,
+		Blocks:   blocks,
 		MaxSteps: pruneSteps,
 	})
 	if err != nil {
