@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
@@ -11,7 +12,8 @@ import (
 
 // ImportSegment imports a run of blocks, each the parent of the next, with all their signatures in one batch. Blocks that are known
 // already may stand at its front. It returns how many blocks, from the front, are imported when it returns: all of them unless there
-// is an error, which is about the next one.
+// is an error, which is about the next one. Only where a signature is wrong none of the run is imported that was not before, and the
+// *RejectedError names the block that it is in.
 func (c *Chain) ImportSegment(ctx context.Context, blocks []*types.SignedBeaconBlock, origin Origin) (int, error) {
 	incoming := make([]*incomingBlock, len(blocks))
 	for i, signed := range blocks {
@@ -31,11 +33,20 @@ func (c *Chain) ImportSegment(ctx context.Context, blocks []*types.SignedBeaconB
 	verified, err := c.verifySegment(ctx, incoming[known:])
 	if len(verified) > 0 {
 		if _, applied := c.submitBlocks(ctx, verified); applied != nil {
+			for known < len(incoming) && c.index.get(incoming[known].root) != nil {
+				known++
+			}
 			return known, errors.Join(applied, err)
 		}
 	}
-	if failed := known + len(verified); err != nil {
-		c.countBlock(incoming[failed], 0, err)
+	if err != nil {
+		failed := incoming[known+len(verified)]
+		if rejected := (*RejectedError)(nil); errors.As(err, &rejected) {
+			if i := slices.IndexFunc(incoming, func(in *incomingBlock) bool { return in.root == rejected.Root }); i >= 0 {
+				failed = incoming[i]
+			}
+		}
+		c.countBlock(failed, 0, err)
 	}
 	for _, v := range verified {
 		c.countBlock(v.in, Applied, nil)
@@ -88,10 +99,8 @@ func (c *Chain) verifySegment(ctx context.Context, blocks []*incomingBlock) ([]*
 // caller asks again for the whole run. Each block goes to applied, if that is given, as soon as the state has it; applied is closed after
 // the last one.
 func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, applied chan<- *VerifiedBlock) (verified []*VerifiedBlock, failed error) {
-	var hooks transition.Hooks
-	if blocks[0].origin.policy().verify {
-		hooks.Signatures = &transition.SignatureBatch{}
-	}
+	var batches []*transition.SignatureBatch // of those verified
+	verify := blocks[0].origin.policy().verify
 	for i, in := range blocks {
 		block := &in.signed.Message
 		if now := c.clock.CurrentSlot(); block.Slot > now {
@@ -108,8 +117,9 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, app
 				break
 			}
 		}
-		if hooks.Signatures != nil {
-			hooks.Signatures.Of = fmt.Sprintf("slot %d", block.Slot)
+		var hooks transition.Hooks
+		if verify {
+			hooks.Signatures = &transition.SignatureBatch{Of: fmt.Sprintf("slot %d", block.Slot)}
 		}
 		merge := mergeBlock(state, block)
 		if _, err := transition.ApplyBlock(state, in.signed, hooks); err != nil {
@@ -122,7 +132,7 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, app
 			break
 		}
 		v.merge = merge
-		verified = append(verified, v)
+		verified, batches = append(verified, v), append(batches, hooks.Signatures)
 		if applied != nil {
 			applied <- v
 		}
@@ -130,15 +140,33 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, app
 	if applied != nil {
 		close(applied)
 	}
-	if hooks.Signatures != nil && len(verified) > 0 {
-		if err := hooks.Signatures.Verify(); err != nil {
+	if verify {
+		if wrong, err := verifyTogether(batches); err != nil {
+			rejected := &RejectedError{verified[wrong].info.Slot, verified[wrong].in.root, err}
 			for _, v := range verified {
 				c.states.remove(v.in.root)
 			}
-			return nil, &RejectedError{verified[0].info.Slot, verified[0].in.root, err}
+			return nil, rejected
 		}
 	}
 	return verified, failed
+}
+
+// verifyTogether verifies the signatures of several blocks at once. If some are wrong it tells the first block that they are in.
+func verifyTogether(batches []*transition.SignatureBatch) (wrong int, err error) {
+	var all transition.SignatureBatch
+	for _, b := range batches {
+		all.Append(b)
+	}
+	if err = all.Verify(); err == nil {
+		return 0, nil
+	}
+	for i, b := range batches {
+		if own := b.Verify(); own != nil {
+			return i, own
+		}
+	}
+	return 0, err
 }
 
 // finishBlock has the execution client check the payload inside a block that the transition finds fine, and looks for its data.

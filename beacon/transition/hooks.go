@@ -69,6 +69,9 @@ func (n signatureName) String() string {
 // Len is the number of signatures collected.
 func (b *SignatureBatch) Len() int { return len(b.sets) }
 
+// Append adds the signatures that another batch has collected, which keeps them.
+func (b *SignatureBatch) Append(other *SignatureBatch) { b.sets = append(b.sets, other.sets...) }
+
 // Verify checks all signatures collected and forgets them. The error names what each wrong one is of.
 func (b *SignatureBatch) Verify() error {
 	sets := b.sets
