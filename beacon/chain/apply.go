@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/cresset/cresset/beacon/store"
 	"github.com/cresset/cresset/beacon/types"
@@ -28,6 +29,8 @@ func (c *Chain) applyBlocks(blocks []*VerifiedBlock) (Outcome, error) {
 	begin := c.clock.Now()
 	c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
 	batch := c.store.NewBatch()
+	c.uncommitted.set(blocks)
+	defer c.uncommitted.set(nil)
 	outcome, applied := Known, blocks[:0:0]
 	var failed error
 	for _, v := range blocks {
@@ -58,6 +61,39 @@ func (c *Chain) applyBlocks(blocks []*VerifiedBlock) (Outcome, error) {
 	}
 	c.metrics.ApplySeconds.Observe(c.clock.Now().Sub(begin).Seconds())
 	return outcome, failed
+}
+
+// uncommitted is the blocks that the writer is about to commit. They are in the index before they are on disk, and states may be
+// computed through them.
+type uncommitted struct {
+	mu struct {
+		sync.Mutex
+		blocks map[types.Root]*types.SignedBeaconBlock
+	}
+}
+
+// set replaces them. Those before are on disk by then.
+func (u *uncommitted) set(blocks []*VerifiedBlock) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.mu.blocks = make(map[types.Root]*types.SignedBeaconBlock, len(blocks))
+	for _, v := range blocks {
+		u.mu.blocks[v.in.root] = v.in.signed
+	}
+}
+
+func (u *uncommitted) get(root types.Root) *types.SignedBeaconBlock {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.mu.blocks[root]
+}
+
+// readBlock is an imported block.
+func (c *Chain) readBlock(root types.Root) (*types.SignedBeaconBlock, error) {
+	if signed := c.uncommitted.get(root); signed != nil {
+		return signed, nil
+	}
+	return c.store.Block(root)
 }
 
 // applyBlock puts a block into fork choice and index. What it refuses is a block that finality has overtaken since it was

@@ -108,16 +108,17 @@ type Chain struct {
 	genesis genesis
 
 	// shared: each locks itself
-	index    blockIndex
-	states   *stateCache
-	stored   *storedStates
-	gate     *gate
-	balances *balanceCache
-	data     *dataTracker
-	deferred *deferred
-	rejected *rootSet
-	events   broker
-	snapshot atomic.Pointer[Snapshot]
+	index       blockIndex
+	states      *stateCache
+	stored      *storedStates
+	gate        *gate
+	balances    *balanceCache
+	data        *dataTracker
+	deferred    *deferred
+	rejected    *rootSet
+	events      broker
+	uncommitted uncommitted
+	snapshot    atomic.Pointer[Snapshot]
 
 	// inbox
 	inbox struct {

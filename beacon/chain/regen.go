@@ -82,7 +82,7 @@ func (c *Chain) regenerate(root types.Root, slot types.Slot) (*transition.State,
 		if err := c.advanceTo(at, s, b.Slot); err != nil {
 			return nil, err
 		}
-		block, err := c.store.Block(b.Root)
+		block, err := c.readBlock(b.Root)
 		if err != nil {
 			return nil, fmt.Errorf("read block of slot %d: %w", b.Slot, err)
 		}
