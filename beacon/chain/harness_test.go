@@ -158,9 +158,9 @@ func (w *world) chain() *Chain {
 // shut ends the node in order.
 func (w *world) shut() {
 	w.t.Helper()
-	check(w.t, w.stop())
+	err := w.stop()
 	w.stop = nil
-	check(w.t, w.store.Close())
+	check(w.t, errors.Join(err, w.store.Close()))
 }
 
 // testLog writes to the test's log.

@@ -1,0 +1,162 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// run is a chain of blocks for a segment, and its history.
+func (w *world) run(to types.Slot) ([]*types.SignedBeaconBlock, *history) {
+	w.t.Helper()
+	h := &history{next: 1}
+	var blocks []*types.SignedBeaconBlock
+	for _, i := range w.grown(h, to) {
+		blocks = append(blocks, i.block)
+	}
+	w.at(to+1, 0)
+	return blocks, h
+}
+
+// changed is the blocks with one of them changed.
+func changed(blocks []*types.SignedBeaconBlock, at int, change func(*types.SignedBeaconBlock)) []*types.SignedBeaconBlock {
+	out := slices.Clone(blocks)
+	wrong := *blocks[at]
+	change(&wrong)
+	out[at] = &wrong
+	return out
+}
+
+// What precedes a block that is wrong in itself is imported, and the error is about that block.
+func TestASegmentIsImportedUpToAWrongBlock(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, rule string
+		change     func(*types.SignedBeaconBlock)
+	}{
+		{"wrong state root", "state_root", func(b *types.SignedBeaconBlock) { b.Message.StateRoot[0] ^= 1 }},
+		{"wrong proposer", "proposer", func(b *types.SignedBeaconBlock) { b.Message.ProposerIndex ^= 1 }},
+		{"wrong state root and signatures", "state_root", func(b *types.SignedBeaconBlock) {
+			b.Message.StateRoot[0] ^= 1
+			b.Signature, b.Message.Body.RandaoReveal = b.Message.Body.RandaoReveal, b.Signature
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, params.Fulu, nil)
+			blocks, h := w.run(12)
+			n, err := w.ImportSegment(context.Background(), changed(blocks, 9, c.change)[:10], RangeSync)
+			var rejected *RejectedError
+			if n != 9 || !errors.As(err, &rejected) || rejected.Slot != 10 || !strings.Contains(err.Error(), c.rule) {
+				t.Fatalf("%d blocks, %v; want 9 and %q of slot 10", n, err, c.rule)
+			}
+			w.wantHead(h.items[8].tip)
+			n, err = w.ImportSegment(context.Background(), blocks, RangeSync)
+			if check(t, err); n != len(blocks) {
+				t.Errorf("%d of %d blocks", n, len(blocks))
+			}
+			w.wantHead(h.tip())
+		})
+	}
+}
+
+// Signatures are checked together: with a wrong one nothing of the run is imported, and the error is about its block.
+func TestAWrongSignatureInASegmentNamesItsBlock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Fulu, nil)
+	blocks, h := w.run(12)
+	for at, change := range map[int]func(*types.SignedBeaconBlock){
+		0:  func(b *types.SignedBeaconBlock) { b.Signature = blocks[1].Signature },
+		9:  func(b *types.SignedBeaconBlock) { b.Signature = blocks[1].Signature },
+		11: func(b *types.SignedBeaconBlock) { b.Signature = types.BLSSignature{} },
+	} {
+		n, err := w.ImportSegment(context.Background(), changed(blocks, at, change), RangeSync)
+		var rejected *RejectedError
+		if n != 0 || !errors.As(err, &rejected) || rejected.Slot != types.Slot(at+1) || rejected.Root != h.items[at].tip.Root || !strings.Contains(err.Error(), "signature") {
+			t.Errorf("%d blocks, %v; want none and the signature of slot %d", n, err, at+1)
+		}
+		if w.rejected.has(h.items[at].tip.Root) {
+			t.Errorf("the block of slot %d is condemned for a signature that anybody may have put there", at+1)
+		}
+	}
+	w.wantHead(w.net.Genesis())
+	for _, i := range h.items {
+		if w.states.latest(i.tip.Root, 100) != nil {
+			t.Errorf("a state of slot %d is kept, and the signatures are wrong", i.tip.Slot)
+		}
+	}
+	n, err := w.ImportSegment(context.Background(), blocks, RangeSync)
+	if check(t, err); n != len(blocks) {
+		t.Errorf("%d of %d blocks", n, len(blocks))
+	}
+	w.wantHead(h.tip())
+}
+
+func TestASegmentIsARun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Fulu, nil)
+	blocks, h := w.run(6)
+	if n, err := w.ImportSegment(context.Background(), slices.Delete(slices.Clone(blocks), 2, 3), RangeSync); n != 0 || err == nil {
+		t.Errorf("a gap: %d blocks, %v", n, err)
+	}
+	if n, err := w.ImportSegment(context.Background(), blocks[1:], RangeSync); n != 0 || !errors.Is(err, ErrUnknownParent) {
+		t.Errorf("on an unknown block: %d blocks, %v", n, err)
+	}
+	if n, err := w.ImportSegment(context.Background(), nil, RangeSync); n != 0 || err != nil {
+		t.Errorf("no blocks: %d blocks, %v", n, err)
+	}
+	n, err := w.ImportSegment(context.Background(), blocks, RangeSync)
+	if check(t, err); n != 6 {
+		t.Errorf("%d blocks", n)
+	}
+	n, err = w.ImportSegment(context.Background(), blocks, RangeSync)
+	if check(t, err); n != 6 {
+		t.Errorf("again: %d blocks", n)
+	}
+	w.wantHead(h.tip())
+}
+
+// A block of the future ends a segment.
+func TestASegmentEndsWithThePresent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Fulu, nil)
+	h := &history{next: 1}
+	var blocks []*types.SignedBeaconBlock
+	for _, i := range w.grown(h, 6) {
+		blocks = append(blocks, i.block)
+	}
+	w.at(4, 0)
+	if n, err := w.ImportSegment(context.Background(), blocks, RangeSync); n != 4 || !errors.Is(err, ErrFutureSlot) {
+		t.Errorf("%d blocks, %v; want 4 and %v", n, err, ErrFutureSlot)
+	}
+	w.wantHead(h.items[3].tip)
+}
+
+// Checkpoints that are justified and finalized by the blocks of one segment are found in it, whatever states the cache has room for.
+func TestCheckpointsInsideASegment(t *testing.T) {
+	t.Parallel()
+	for _, fork := range []params.Fork{params.Phase0, params.Fulu} {
+		for name, bytes := range map[string]int{"all states in memory": 0, "one state in memory": 1} {
+			t.Run(fork.String()+", "+name, func(t *testing.T) {
+				w := newWorld(t, fork, func(cfg *Config) { cfg.StateBytes = bytes })
+				blocks, h := w.run(6*8 + 3)
+				n, err := w.ImportSegment(context.Background(), blocks, RangeSync)
+				if check(t, err); n != len(blocks) {
+					t.Errorf("%d of %d blocks", n, len(blocks))
+				}
+				w.wantHead(h.tip())
+				s := w.Snapshot()
+				if want := h.tip().State; s.Finalized != want.FinalizedCheckpoint || s.Justified != want.CurrentJustifiedCheckpoint || s.Finalized.Epoch != 4 {
+					t.Errorf("justified %+v, finalized %+v, want %+v, %+v", s.Justified, s.Finalized, want.CurrentJustifiedCheckpoint, want.FinalizedCheckpoint)
+				}
+				w.shut()
+				check(t, w.open())
+				w.wantHead(h.tip())
+			})
+		}
+	}
+}
