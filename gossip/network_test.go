@@ -215,10 +215,10 @@ func TestSizesOfMessages(t *testing.T) {
 			}
 		}
 	}
-	if got := MaxCompressedLen(10485760); got != 32+10485760+1747626 {
+	if got := params.MaxCompressedLen(10485760); got != 32+10485760+1747626 {
 		t.Errorf("max_compressed_len is %d", got)
 	}
-	if got := MaxMessageSize(spec); got != MaxCompressedLen(10485760)+1024 {
+	if got := MaxMessageSize(spec); got != params.MaxCompressedLen(10485760)+1024 {
 		t.Errorf("max_message_size is %d", got)
 	}
 }
@@ -256,7 +256,7 @@ func TestPayloadsAreCheckedBeforeMemoryIsTaken(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"nothing": nil, "not snappy": []byte("no"), "too long": snappy.Encode(nil, make([]byte, 113)), "too short": snappy.Encode(nil, make([]byte, 111)),
 		"a lie": huge, "a lie within bounds": within, "trailing bytes": append(slices.Clone(packed), 0), "cut": packed[:len(packed)-1],
-		"too much data": make([]byte, MaxCompressedLen(112)+1),
+		"too much data": make([]byte, params.MaxCompressedLen(112)+1),
 	} {
 		if _, err := n.Decode(topic, data); !errors.Is(err, ErrPayload) {
 			t.Errorf("%s: %v", name, err)

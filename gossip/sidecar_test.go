@@ -4,8 +4,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/prysmaticlabs/go-bitfield"
-
 	"github.com/cresset/cresset/beacon/das"
 	"github.com/cresset/cresset/beacon/kzg"
 	"github.com/cresset/cresset/beacon/params"
@@ -262,7 +260,7 @@ func TestRulesOfPartialColumnsWithBids(t *testing.T) {
 		rule   Rule
 	}{
 		{"valid", nil, func(*Partial) {}, Accept, ""},
-		{"no cells", nil, func(p *Partial) { p.Sidecar.CellsPresentBitmap = bitfield.NewBitlist(1) }, Reject, "partial message is semantically empty"},
+		{"no cells", nil, func(p *Partial) { p.Sidecar.CellsPresentBitmap = bitsOf(1) }, Reject, "partial message is semantically empty"},
 		{"too many cells", nil, func(p *Partial) {
 			p.Sidecar.PartialColumn = append(p.Sidecar.PartialColumn, p.Sidecar.PartialColumn[0])
 		},

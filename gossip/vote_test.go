@@ -4,8 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/prysmaticlabs/go-bitfield"
-
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/simnet"
 	"github.com/cresset/cresset/beacon/ssz"
@@ -35,10 +33,11 @@ func (s *stage) signVote(data *types.AttestationData, signers ...types.Validator
 	return s.sign(params.DomainBeaconAttester(), data.Target.Epoch, types.HashTreeRoot(data), signers...)
 }
 
-func bitsOf(n int, set ...int) bitfield.Bitlist {
-	bits := bitfield.NewBitlist(uint64(n))
-	for _, i := range set {
-		bits.SetBitAt(uint64(i), true)
+// bitsOf is a bit list of n bits of which some are set.
+func bitsOf(n int, set ...int) []byte {
+	bits := make([]byte, n/8+1)
+	for _, i := range append(set, n) {
+		bits[i/8] |= 1 << (i % 8)
 	}
 	return bits
 }
@@ -203,7 +202,7 @@ func makeSummary(s *stage, change func(*summary)) *summary {
 	m := &a.Message
 	m.AggregatorIndex = types.ValidatorIndex(committee[1])
 	m.Aggregate.Data = s.data()
-	m.Aggregate.AggregationBits = bitfield.NewBitlist(uint64(n))
+	m.Aggregate.AggregationBits = bitsOf(n)
 	for i := range n - 1 {
 		m.Aggregate.AggregationBits.SetBitAt(uint64(i), true)
 	}

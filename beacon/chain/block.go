@@ -165,8 +165,8 @@ func (c *Chain) checkPlace(in *incomingBlock) (parent *Block, err error) {
 	if c.index.get(in.root) != nil {
 		return nil, nil
 	}
-	if c.rejected.has(block.ParentRoot) {
-		return nil, c.reject(in, fmt.Errorf("parent %v was rejected", block.ParentRoot))
+	if payload, rejected := c.rejected.find(block.ParentRoot); rejected {
+		return nil, c.rejectWith(in, payload, fmt.Errorf("parent %v was rejected", block.ParentRoot))
 	}
 	if now := c.clock.CurrentSlot(); block.Slot > now {
 		return nil, fmt.Errorf("block of slot %d at slot %d: %w", block.Slot, now, ErrFutureSlot)
@@ -181,7 +181,7 @@ func (c *Chain) checkPlace(in *incomingBlock) (parent *Block, err error) {
 		return nil, c.reject(in, fmt.Errorf("block.slot > parent.slot: have %d, want above %d", block.Slot, parent.Slot))
 	}
 	if parent.ExecutionStatus() == forkchoice.Invalid && !c.spec.gloasAt(parent.Slot) {
-		return nil, c.reject(in, fmt.Errorf("parent %v has an invalid payload", parent.Root))
+		return nil, c.rejectWith(in, forkchoice.Invalid, fmt.Errorf("parent %v has an invalid payload", parent.Root))
 	}
 	if c.buildsOnPayload(parent, block) && !parent.PayloadKnown() {
 		return nil, fmt.Errorf("block of slot %d builds on the payload of its parent: %w: %v", block.Slot, ErrUnknownParent, parent.Root)
@@ -208,7 +208,13 @@ func (c *Chain) parentNode(b *Block) forkchoice.Node {
 
 // reject remembers a block that is wrong whoever signs it, so that its descendants are refused at once.
 func (c *Chain) reject(in *incomingBlock, err error) error {
-	c.rejected.add(in.root)
+	return c.rejectWith(in, forkchoice.Optimistic, err)
+}
+
+// rejectWith is reject of a block of whose payload something is known: peers that follow optimistically cannot be blamed for an
+// invalid one.
+func (c *Chain) rejectWith(in *incomingBlock, payload forkchoice.Execution, err error) error {
+	c.rejected.add(in.root, payload)
 	return &RejectedError{in.signed.Message.Slot, in.root, err}
 }
 
@@ -351,7 +357,7 @@ func (c *Chain) awaitPayload(ctx context.Context, check *payloadCheck, in *incom
 	if execution == forkchoice.Invalid {
 		// The answer may condemn ancestors too: the block that follows latestValidHash and all after it.
 		c.invalidateAncestors(ctx, forkchoice.Node{Root: in.signed.Message.ParentRoot, PayloadStatus: forkchoice.Pending}, (*types.Hash32)(check.status.LatestValidHash))
-		return 0, c.reject(in, fmt.Errorf("execution client calls the payload %v: %s", check.status.Status, check.status.ValidationError))
+		return 0, c.rejectWith(in, forkchoice.Invalid, fmt.Errorf("execution client calls the payload %v: %s", check.status.Status, check.status.ValidationError))
 	}
 	return execution, nil
 }

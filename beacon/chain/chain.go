@@ -115,7 +115,8 @@ type Chain struct {
 	balances    *balanceCache
 	data        *dataTracker
 	deferred    *deferred
-	rejected    *rootSet
+	rejected    *rejectedBlocks
+	facts       *branchFacts
 	events      broker
 	uncommitted uncommitted
 	snapshot    atomic.Pointer[Snapshot]
@@ -174,7 +175,7 @@ func New(cfg Config) (*Chain, error) {
 	c := &Chain{
 		cfg: cfg, spec: forks{cfg.Spec}, log: cfg.Log, clock: cfg.Clock, store: cfg.Store, engine: cfg.Engine, kzg: cfg.KZG,
 		metrics: cfg.Metrics, env: transition.NewEnv(cfg.Keys),
-		states: newStateCache(cfg.StateBytes), gate: newGate(), rejected: newRootSet(rejectedKept),
+		states: newStateCache(cfg.StateBytes), gate: newGate(), rejected: newRejectedBlocks(rejectedKept), facts: newBranchFacts(),
 		deferred: newDeferred(cfg.DeferredBytes, cfg.Metrics.DeferredDrops.Inc),
 		retries:  make(chan func(context.Context), 1024), stopped: make(chan struct{}),
 	}

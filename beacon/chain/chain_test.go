@@ -8,6 +8,7 @@ import (
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/simnet"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/forkchoice"
 )
 
 func TestAChainOfEveryForkIsFollowedAndFinalizes(t *testing.T) {
@@ -173,7 +174,7 @@ func TestDescendantsOfARejectedBlockAreRejected(t *testing.T) {
 	child, _, err := w.net.Block(tip, 2, nil, "")
 	check(t, err)
 	w.at(2, 100)
-	w.rejected.add(tip.Root)
+	w.rejected.add(tip.Root, forkchoice.Optimistic)
 	_ = bad
 	if _, err := w.ImportBlock(context.Background(), child, Gossip); !errors.As(err, new(*RejectedError)) {
 		t.Fatalf("got %v, want a rejection", err)

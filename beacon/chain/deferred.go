@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/forkchoice"
 )
 
 // waitKind is what an item waits for.
@@ -193,39 +194,41 @@ func (d *deferred) size() (items, bytes int) {
 	return d.mu.order.Len(), d.mu.bytes
 }
 
-// rootSet remembers roots, the latest ones.
-type rootSet struct {
+// rejectedBlocks remembers blocks that broke a rule, the latest ones, and what is known of their payloads.
+type rejectedBlocks struct {
 	limit int
 
 	mu struct {
 		sync.Mutex
-		has   map[types.Root]bool
+		has   map[types.Root]forkchoice.Execution
 		order []types.Root // oldest first
 	}
 }
 
-func newRootSet(limit int) *rootSet {
-	s := &rootSet{limit: limit}
-	s.mu.has = map[types.Root]bool{}
+func newRejectedBlocks(limit int) *rejectedBlocks {
+	s := &rejectedBlocks{limit: limit}
+	s.mu.has = map[types.Root]forkchoice.Execution{}
 	return s
 }
 
-func (s *rootSet) add(root types.Root) {
+func (s *rejectedBlocks) add(root types.Root, payload forkchoice.Execution) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.has[root] {
+	if _, ok := s.mu.has[root]; ok {
 		return
 	}
 	if len(s.mu.order) == s.limit {
 		delete(s.mu.has, s.mu.order[0])
 		s.mu.order = s.mu.order[1:]
 	}
-	s.mu.has[root] = true
+	s.mu.has[root] = payload
 	s.mu.order = append(s.mu.order, root)
 }
 
-func (s *rootSet) has(root types.Root) bool {
+// find tells whether a block was rejected, and what is known of its payload.
+func (s *rejectedBlocks) find(root types.Root) (payload forkchoice.Execution, rejected bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.mu.has[root]
+	payload, rejected = s.mu.has[root]
+	return payload, rejected
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/forkchoice"
 )
 
 // waiting is a queue whose items write their number down when they are tried again.
@@ -196,14 +197,15 @@ func TestABlockIsImportedWhoseParentCameMeanwhile(t *testing.T) {
 
 func TestRejectedBlocksAreRememberedTheLatestOnes(t *testing.T) {
 	t.Parallel()
-	s := newRootSet(3)
+	s := newRejectedBlocks(3)
 	for i := range byte(5) {
-		s.add(types.Root{i})
-		s.add(types.Root{i})
+		s.add(types.Root{i}, forkchoice.Valid)
+		s.add(types.Root{i}, forkchoice.Invalid) // what was known first stays
 	}
 	for i := range byte(5) {
-		if got, want := s.has(types.Root{i}), i >= 2; got != want {
-			t.Errorf("root %d is remembered: %v, want %v", i, got, want)
+		payload, got := s.find(types.Root{i})
+		if want := i >= 2; got != want || got && payload != forkchoice.Valid {
+			t.Errorf("root %d is remembered: %v with %v, want %v", i, got, payload, want)
 		}
 	}
 }

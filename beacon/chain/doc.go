@@ -28,9 +28,12 @@
 //	start.go       from disk to a running chain, whatever a crash left
 //	advance.go     the head state brought to the next slot before it starts
 //	forkstates.go  what fork choice asks of states
+//	view.go        what gossip's rules ask of the chain
+//	viewfacts.go   committees and proposers of branches, remembered for gossip's rules
 //
 // Owner goroutine: Run starts the writer, which alone touches fork choice (field w), and helpers that own nothing but their inbox.
-// Readers load a Snapshot. Lock order: no lock of this package is held while another one is taken, and none over I/O.
+// Readers load a Snapshot. Lock order: no lock of this package is held while another one is taken, and none over I/O; but for branchFacts.turn, which is only
+// tried and comes before all others.
 //
 // Layer: 5.
 //

@@ -48,8 +48,9 @@ func (c *Chain) publish() {
 		Slot: c.clock.CurrentSlot(), Head: b, HeadPayload: c.w.head.PayloadStatus,
 		Justified: c.w.justified, Finalized: c.w.finalized, FinalizedSlot: c.startOf(c.w.finalized.Epoch),
 		Safe: c.w.fc.ConfirmedRoot(), Boosted: c.w.fc.ProposerBoostRoot(),
-		Optimistic: c.w.fc.IsOptimisticAt(c.w.head),
-		state:      c.states.latest(b.Root, b.Slot),
+		BuildOnFull: c.buildOnFull(),
+		Optimistic:  c.w.fc.IsOptimisticAt(c.w.head),
+		state:       c.states.latest(b.Root, b.Slot),
 	}
 	if s.state != nil {
 		s.PreviousJustified = s.state.PreviousJustifiedCheckpoint
@@ -67,6 +68,12 @@ func (c *Chain) publish() {
 	if s.Optimistic {
 		c.metrics.OptimisticHead.Set(1)
 	}
+}
+
+// buildOnFull tells whether the proposer of the slot after the head's builds on the head's payload. Only the writer calls it.
+func (c *Chain) buildOnFull() bool {
+	full, err := c.w.fc.ShouldBuildOnFull(c.w.head, c.w.headBlock.Slot+1)
+	return err == nil && full
 }
 
 // fillHeadState computes the state of a head that is not in memory, and publishes the snapshot again with it.

@@ -15,6 +15,7 @@ type Block struct {
 	parent    atomic.Pointer[Block]
 	execution atomic.Uint32 // a forkchoice.Execution
 	payload   atomic.Bool   // from gloas on: the payload was imported
+	lastChild atomic.Uint64 // slot of the latest block that was imported on it; 0 if there is none
 }
 
 // Parent is the block before it, nil for the oldest one that is kept.
@@ -52,7 +53,11 @@ func (x *blockIndex) get(root types.Root) *Block {
 }
 
 func (x *blockIndex) add(b *Block) {
-	b.parent.Store(x.get(b.ParentRoot))
+	parent := x.get(b.ParentRoot)
+	b.parent.Store(parent)
+	if parent != nil {
+		parent.lastChild.Store(max(parent.lastChild.Load(), uint64(b.Slot)))
+	}
 	b.execution.Store(uint32(b.Execution))
 	x.blocks.Store(b.Root, b)
 	x.count.Add(1)

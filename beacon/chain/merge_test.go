@@ -88,7 +88,7 @@ func TestTheFirstPayloadBuildsOnTheTerminalBlock(t *testing.T) {
 			if !errors.As(err, &rejected) || !strings.Contains(err.Error(), "is_valid_terminal_pow_block(pow_block, pow_parent)") {
 				t.Fatalf("got %v, want a rejection", err)
 			}
-			if !w.rejected.has(tip.Root) {
+			if _, rejected := w.rejected.find(tip.Root); !rejected {
 				t.Error("the block is not remembered: whoever signs it, it is wrong")
 			}
 		})
@@ -133,7 +133,7 @@ func TestTheFirstPayloadWaitsForTheTerminalBlock(t *testing.T) {
 			if got := w.add(block, Gossip); got != Deferred {
 				t.Fatalf("the block was %v", got)
 			}
-			if w.rejected.has(tip.Root) {
+			if _, rejected := w.rejected.find(tip.Root); rejected {
 				t.Fatal("the block is condemned though its proof-of-work block may come")
 			}
 			w.pow(1, 0, terminalDifficulty-1)

@@ -79,7 +79,7 @@ func TestAWrongSignatureInASegmentNamesItsBlock(t *testing.T) {
 		if n != 0 || !errors.As(err, &rejected) || rejected.Slot != types.Slot(at+1) || rejected.Root != h.items[at].tip.Root || !strings.Contains(err.Error(), "signature") {
 			t.Errorf("%d blocks, %v; want none and the signature of slot %d", n, err, at+1)
 		}
-		if w.rejected.has(h.items[at].tip.Root) {
+		if _, rejected := w.rejected.find(h.items[at].tip.Root); rejected {
 			t.Errorf("the block of slot %d is condemned for a signature that anybody may have put there", at+1)
 		}
 	}

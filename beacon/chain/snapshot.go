@@ -15,6 +15,9 @@ type Snapshot struct {
 	Head *Block
 	// HeadPayload tells whether the head is the block with its payload or without (gloas; Pending before).
 	HeadPayload forkchoice.PayloadStatus
+	// BuildOnFull tells whether the proposer of the slot after the head's builds on the head's payload.
+	// Spec: should_build_on_full (gloas).
+	BuildOnFull bool
 	// Optimistic means that the execution client has not verified the head, or that no branch is left that it did not refuse.
 	Optimistic bool
 

@@ -198,6 +198,9 @@ func (c *Chain) ImportPayloadAttestation(ctx context.Context, m *types.PayloadAt
 	if err := c.do(ctx, c.inbox.votes, func() {
 		c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
 		refused = c.w.fc.OnPayloadAttestationMessage(payloadVote(&m.Data, m.ValidatorIndex), false)
+		if c.buildOnFull() != c.Snapshot().BuildOnFull {
+			c.publish()
+		}
 	}); err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ func (f Frozen) Slot() types.Slot { return f.s.Slot }
 // Epoch is the epoch of the state.
 func (f Frozen) Epoch() types.Epoch { return f.s.GetCurrentEpoch() }
 
+// BlockRoot is the root of the last block up to a recent slot before the state's. Spec: get_block_root_at_slot (phase0).
+func (f Frozen) BlockRoot(slot types.Slot) (types.Root, error) { return f.s.GetBlockRootAtSlot(slot) }
+
 // Fork is the fork of the state.
 func (f Frozen) Fork() params.Fork { return f.s.Cx.Fork }
 

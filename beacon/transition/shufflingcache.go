@@ -43,6 +43,12 @@ func (c *ShufflingCache) get(key shufflingKey) *Shuffling {
 	return c.mu.entries[key]
 }
 
+// Find gives the committees of an epoch by the root of the last block that can change them, if they are kept.
+func (c *ShufflingCache) Find(epoch types.Epoch, decision types.Root) (*Shuffling, bool) {
+	sh := c.get(shufflingKey{epoch, decision})
+	return sh, sh != nil
+}
+
 // put keeps a shuffling and returns the one to use: the first that was put for the key.
 func (c *ShufflingCache) put(key shufflingKey, sh *Shuffling) *Shuffling {
 	c.mu.Lock()
