@@ -35,11 +35,17 @@ func describeBlock(b *Block) gossip.Block {
 	}
 }
 
-// Ancestor implements gossip.Blocks.
+// Ancestor implements gossip.Blocks. Every vote asks for the ancestor in the finalized slot. All blocks of the index descend from the
+// finalized one, so that the answer is known without a walk over all blocks since, of which there may be weeks.
 func (v *view) Ancestor(root types.Root, slot types.Slot) (types.Root, bool) {
 	b := v.c.index.get(root)
 	if b == nil {
 		return types.Root{}, false
+	}
+	if slot <= v.s.FinalizedSlot {
+		finalized := v.c.index.get(v.s.Finalized.Root)
+		known := finalized == nil || finalized.Slot <= slot // nil: it is older than the chain's anchor
+		return v.s.Finalized.Root, known
 	}
 	if a := b.AncestorAt(slot); a != nil {
 		return a.Root, true
@@ -173,10 +179,12 @@ func (v *view) decision(root types.Root, epoch types.Epoch) (types.Root, bool) {
 	if !ok {
 		return types.Root{}, true
 	}
-	if a := b.AncestorAt(slot); a != nil {
-		return a.Root, true
+	if slot >= v.s.FinalizedSlot {
+		if a := b.AncestorAt(slot); a != nil {
+			return a.Root, true
+		}
 	}
-	// The block is older than the finalized one, which all chains have in common.
+	// All chains have that block in common, and the state of one knows its root.
 	if v.s.state == nil {
 		return types.Root{}, false
 	}

@@ -66,8 +66,18 @@ func TestTheViewAgreesWithTheStates(t *testing.T) {
 					}
 				}
 			}
-			if finalized := w.View().Finalized(); finalized.Epoch == 0 {
+			finalized := w.View().Finalized()
+			if finalized.Epoch == 0 {
 				t.Error("nothing is finalized after 40 slots: no committees were older than the finalized block")
+			}
+			if root, ok := w.View().Ancestor(tip.Root, w.startOf(finalized.Epoch)); !ok || root != finalized.Root {
+				t.Errorf("the ancestor at the finalized slot is %v, %t; want %v", root, ok, finalized.Root)
+			}
+			if root, ok := w.View().Ancestor(tip.Root, w.startOf(finalized.Epoch)-1); ok {
+				t.Errorf("an ancestor before the finalized block is at hand: %v", root)
+			}
+			if root, ok := w.View().Ancestor(tip.Root, 39); !ok || root == tip.Root {
+				t.Errorf("the ancestor at slot 39 is %v, %t", root, ok)
 			}
 		})
 	}
