@@ -211,12 +211,12 @@ func (n *Network) subnets(kind Kind, era Era, want Interests) []uint64 {
 	return []uint64{0}
 }
 
-// IsOpen tells whether messages on a topic count yet: its era has begun, or does so within MAXIMUM_GOSSIP_CLOCK_DISPARITY. Proposers'
-// preferences count from one epoch before. Now is milliseconds since genesis.
+// Open decides whether messages on a topic count yet: its era has begun, or does so within MAXIMUM_GOSSIP_CLOCK_DISPARITY; if not they
+// are ignored. Proposers' preferences count from one epoch before. Now is milliseconds since genesis.
 //
 // Spec: "Messages can be IGNORED on the post-fork topics, with a MAXIMUM_GOSSIP_CLOCK_DISPARITY margin" (altair); "Proposers SHOULD
 // broadcast their preferences in the epoch before the fork" (gloas).
-func (n *Network) IsOpen(t Topic, now uint64) bool {
+func (n *Network) Open(t Topic, now uint64) Decision {
 	for _, era := range n.eras {
 		if era.Digest != t.Digest {
 			continue
@@ -226,7 +226,10 @@ func (n *Network) IsOpen(t Topic, now uint64) bool {
 			epoch = epoch.SubSaturating(n.spec.MinSeedLookahead)
 		}
 		start, err := types.ComputeStartSlotAtEpoch(n.spec, epoch)
-		return err == nil && !isFutureSlot(n.spec, start, now)
+		if err == nil && !isFutureSlot(n.spec, start, now) {
+			return accepted
+		}
+		return ignore(RuleNotBegun, currentSlot(n.spec, now), start)
 	}
-	return false
+	return Decision{Rule: RuleType, Err: fmt.Errorf("%w: %v", ErrTopic, t.Digest)}
 }

@@ -102,12 +102,13 @@ func TestATopicOfALaterForkOpensWithIt(t *testing.T) {
 		{BeaconBlock, slot*ms - 501, false}, {BeaconBlock, slot*ms - 500, true},
 		{ProposerPreferences, (slot-32)*ms - 501, false}, {ProposerPreferences, (slot-32)*ms - 500, true},
 	} {
-		if got := n.IsOpen(at(c.kind), c.now); got != c.want {
-			t.Errorf("%v at %d: open %t, want %t", c.kind, c.now, got, c.want)
+		d := n.Open(at(c.kind), c.now)
+		if (d.Verdict == Accept) != c.want || !c.want && (d.Verdict != Ignore || d.Rule != RuleNotBegun) {
+			t.Errorf("%v at %d: %v, want open %t", c.kind, c.now, d, c.want)
 		}
 	}
-	if n.IsOpen(Topic{Digest: types.ForkDigest{1, 2, 3, 4}}, slot*ms) {
-		t.Error("a topic of another chain is open")
+	if d := n.Open(Topic{Digest: types.ForkDigest{1, 2, 3, 4}}, slot*ms); d.Verdict != Reject || !errors.Is(d, ErrTopic) {
+		t.Errorf("a topic of another chain: %v", d)
 	}
 }
 

@@ -139,3 +139,35 @@ func TestEveryKindIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// A validator whom only another branch has is a member of that branch's committees. The head's state does not know the key, and says so.
+func TestAValidatorOfAnotherBranchIsNotAtHand(t *testing.T) {
+	small, err := makeWorld(worldOf(t, params.Fulu).spec, 16)
+	check(t, err)
+	s := newStage(t, params.Fulu, 2)
+	s.view.headState = small.tips[0].State
+	s.in.Subnet = s.subnet()
+	deferred := 0
+	for position, member := range s.committee() {
+		a := &types.SingleAttestation{Data: s.data(), AttesterIndex: types.ValidatorIndex(member)}
+		a.Signature = s.signVote(&a.Data, a.AttesterIndex)
+		_, d := s.rules.SingleAttestation(s.in, a).Finish()
+		if member < 16 {
+			if d.Verdict != Accept {
+				t.Errorf("member %d: %v", member, d)
+			}
+			continue
+		}
+		deferred++
+		if d.Verdict != Defer || d.Rule != RuleAtHand || d.Wait.Kind != WaitState {
+			t.Errorf("member %d: %v", member, d)
+		}
+		aggregate := makeSummary(s, func(a *summary) { by(position)(s, a) })
+		if _, d := s.rules.AggregateAndProof(s.in, aggregate).Finish(); d.Verdict != Defer {
+			t.Errorf("aggregate by %d: %v", member, d)
+		}
+	}
+	if deferred == 0 {
+		t.Error("all members are of both branches")
+	}
+}
