@@ -22,6 +22,7 @@ func (d *Driver) doRanges(ctx context.Context, actions []rangesync.Action) {
 			d.log.Info("sync begins", "to", a.Target, "from slot", a.First)
 			d.cfg.Metrics.Runs.WithLabelValues("started").Inc()
 			d.speed.reset(d.clock.Now())
+			d.watch.moved(d.clock.Now())
 			d.hold(ctx, true)
 		case rangesync.Done:
 			d.log.Info("sync is done", "to", a.Target)

@@ -1,0 +1,186 @@
+package driver
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/beacon/recorded"
+	"github.com/cresset/cresset/beacon/ssz"
+	"github.com/cresset/cresset/beacon/transition"
+	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/sync/reqresp"
+)
+
+// An empty node gets the recorded chains from another one, over three forks, with blobs and columns.
+func TestAnEmptyNodeSyncsFromGenesis(t *testing.T) {
+	t.Parallel()
+	for _, name := range recorded.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNetwork(t, name)
+			source, empty := n.node("source", nil), n.node("empty", nil)
+			n.grow(source)
+			n.serve(source, nil)
+			d, b := n.drive(empty, nil)
+			d.SetPeer("source", n.status(source))
+			n.wantHead(empty)
+			n.wantDropped(b)
+			n.until("sync says that it is done", func() bool { return d.Progress().Stage == Synced })
+		})
+	}
+}
+
+// checkpoint is a state and its block of a recorded chain.
+func (n *network) checkpoint(block int) *chain.Anchor {
+	n.t.Helper()
+	genesis, err := n.r.GenesisState()
+	check(n.t, err)
+	s, err := transition.NewState(genesis, transition.NewEnv(nil))
+	check(n.t, err)
+	for _, signed := range n.r.Blocks[:block+1] {
+		check(n.t, transition.ProcessSlots(s, signed.Message.Slot))
+		_, err := transition.ApplyBlock(s, signed, transition.Hooks{})
+		check(n.t, err)
+	}
+	return &chain.Anchor{State: s.BeaconState, Block: n.r.Blocks[block]}
+}
+
+// finalizedBlock is the last block at the start of an epoch or before that the chain has finalized by its end.
+func (n *network) finalizedBlock(epoch types.Epoch) int {
+	found := -1
+	for i, signed := range n.r.Blocks {
+		if uint64(signed.Message.Slot) <= uint64(epoch)*n.r.Spec.SlotsPerEpoch {
+			found = i
+		}
+	}
+	return found
+}
+
+func TestACheckpointIsFollowedForwardsAndBackwards(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, "fulu")
+	source := n.node("source", nil)
+	n.grow(source)
+	n.serve(source, nil)
+	at := n.finalizedBlock(10)
+	fresh := n.node("fresh", n.checkpoint(at))
+	d, b := n.drive(fresh, nil)
+	d.SetPeer("source", n.status(source))
+	n.wantHead(fresh)
+	n.until("history is complete", func() bool { return history{fresh}.EarliestBlock() == 0 })
+	n.wantDropped(b)
+	for i, signed := range n.r.Blocks[:at] {
+		root := n.r.Blocks[i+1].Message.ParentRoot
+		if ok, err := fresh.store.HasBlock(root); !ok || err != nil {
+			t.Errorf("block of slot %d is not there: %v", signed.Message.Slot, err)
+		}
+		have, err := fresh.store.ColumnIndices(root)
+		check(t, err)
+		if want := n.r.Columns[signed.Message.Slot]; len(have) != len(want) {
+			t.Errorf("slot %d: %d columns, want %d", signed.Message.Slot, len(have), len(want))
+		}
+	}
+}
+
+// Of five peers one is right, one does not answer, one sends blocks with a wrong state root, one answers with what was not asked for, and
+// one leaves half-way.
+func TestBadPeersDoNotKeepANodeFromSyncing(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, "fulu")
+	source, empty := n.node("right", nil), n.node("empty", nil)
+	n.grow(source)
+	n.serve(source, nil)
+	stall := func(ctx context.Context, _ *reqresp.Call) error { <-ctx.Done(); return ctx.Err() }
+	other := func(name string, f reqresp.Handler) {
+		n.serve(&node{source.Chain, name, source.store}, func(h map[reqresp.Method]reqresp.Handler) {
+			h[reqresp.BlocksByRangeV2] = f
+		})
+	}
+	other("stalls", stall)
+	other("wrong", reqresp.On(func(ctx context.Context, call *reqresp.Call, r *reqresp.BlocksByRange) error {
+		for _, signed := range n.r.Blocks {
+			if slot := signed.Message.Slot; slot >= r.StartSlot && uint64(slot-r.StartSlot) < r.Count {
+				wrong := *signed
+				wrong.Message.StateRoot[0] ^= 1
+				if err := call.Send(ctx, slot, ssz.Container(&wrong)); err != nil {
+					return err
+				}
+				return nil // the next one would not link
+			}
+		}
+		return nil
+	}))
+	other("elsewhere", reqresp.On(func(ctx context.Context, call *reqresp.Call, r *reqresp.BlocksByRange) error {
+		signed := n.r.Blocks[150]
+		return call.Send(ctx, signed.Message.Slot, ssz.Container(signed))
+	}))
+	d, b := n.drive(empty, nil)
+	leaves := 0
+	other("leaves", reqresp.On(func(ctx context.Context, _ *reqresp.Call, _ *reqresp.BlocksByRange) error {
+		if leaves++; leaves > 1 {
+			go d.RemovePeer("leaves")
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}))
+	for _, id := range []string{"stalls", "wrong", "elsewhere", "leaves", "right"} {
+		d.SetPeer(id, n.status(source))
+	}
+	n.wantHead(empty)
+	n.wantDropped(b, "wrong", "elsewhere")
+	for peer, words := range map[string]string{"stalls": "no answer in", "wrong": "state_root", "elsewhere": "slot"} {
+		if said := b.saidOf(peer); !strings.Contains(said, words) {
+			t.Errorf("of %s it is said %q, want %q in it", peer, said, words)
+		}
+	}
+	if said := b.saidOf("right"); said != "[]" {
+		t.Errorf("of the right one it is said %q", said)
+	}
+}
+
+// A block whose parents are not known has them looked up, and its columns, which nobody sends by themselves.
+func TestUnknownParentsAndMissingColumnsAreLookedUp(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, "fulu")
+	source, behind := n.node("source", nil), n.node("behind", nil)
+	n.grow(source)
+	n.serve(source, nil)
+	last := len(n.r.Blocks) - 1
+	_, err := func() (int, error) {
+		for _, signed := range n.r.Blocks[:last-6] {
+			if columns := n.r.Columns[signed.Message.Slot]; len(columns) > 0 {
+				check(t, behind.ImportColumns(context.Background(), columns))
+			}
+		}
+		return behind.ImportSegment(context.Background(), n.r.Blocks[:last-6], chain.Replay)
+	}()
+	check(t, err)
+	d, b := n.drive(behind, nil)
+	status := n.status(source)
+	status.HeadSlot, status.FinalizedEpoch = behind.Snapshot().Head.Slot, 0 // nothing for range sync
+	d.SetPeer("source", status)
+	outcome, err := behind.ImportBlock(context.Background(), n.r.Blocks[last], chain.Gossip)
+	check(t, err)
+	if outcome != chain.Deferred {
+		t.Fatalf("the head was %v", outcome)
+	}
+	n.wantHead(behind)
+	n.wantDropped(b)
+}
+
+func TestAVoteForAnUnknownBlockHasItLookedUp(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, "deneb-to-fulu")
+	source, empty := n.node("source", nil), n.node("empty", nil)
+	n.grow(source)
+	n.serve(source, nil)
+	d, _ := n.drive(empty, nil)
+	status := n.status(source)
+	status.HeadSlot, status.FinalizedEpoch = 0, 0
+	d.SetPeer("source", status)
+	root := n.r.Blocks[6].Message.ParentRoot
+	d.FindBlock(root, "source")
+	n.until("the block is there", func() bool { return empty.Block(root) != nil })
+}
