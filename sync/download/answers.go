@@ -22,10 +22,11 @@ type Class uint8
 
 // The classes.
 const (
-	Slow   Class = iota // it did not answer in time, or cannot at the moment: it rests
-	Absent              // it does not have what it was asked for: somebody else is asked
-	Broken              // it broke the protocol: it is dropped
-	Ours                // the fault is on this side: it is asked again
+	Slow     Class = iota // it did not answer in time, or cannot at the moment: it rests
+	Absent                // it does not have what it was asked for: somebody else is asked
+	Broken                // it broke the protocol: it is dropped
+	Ours                  // the fault is on this side: it is asked again
+	Conflict              // what it sent belongs to other blocks than those of the batch: either they are wrong, or it is on another chain
 )
 
 // Received takes in an answer. One that was not asked for, or too late, costs its sender.
@@ -43,6 +44,7 @@ func (m *Machine) Received(now time.Time, id uint64, a Answer) []Action {
 	b.from[f.Part] = append(b.from[f.Part], f.Peer)
 	switch f.Part {
 	case Blocks:
+		m.settle(b, a.Blocks)
 		b.got, b.blocks = true, a.Blocks
 		if len(a.Blocks) > 0 {
 			b.needs = m.cfg.Needs(b.id, a.Blocks)
@@ -89,6 +91,10 @@ func (m *Machine) missed(now time.Time, f *flight, b *batch, class Class, reason
 		return
 	}
 	reason = fmt.Sprintf("%s of %v: %s", f.Part, b, reason)
+	if class == Conflict {
+		m.dispute(b, f, reason)
+		return
+	}
 	if class != Ours {
 		b.tried[attempt{p.ID, f.Part}] = true
 	}
@@ -104,6 +110,38 @@ func (m *Machine) missed(now time.Time, f *flight, b *batch, class Class, reason
 	case Ours:
 		p.slow(now) // not at once again, that is
 	}
+}
+
+// dispute has the blocks of a batch downloaded from somebody else, to see who is right: who sent them, or who has other things than they need.
+func (m *Machine) dispute(b *batch, f *flight, reason string) {
+	other := false
+	for _, p := range m.peers {
+		other = other || p.serves(b) && !b.tried[attempt{p.ID, Blocks}] && !slices.Contains(b.from[Blocks], p.ID)
+	}
+	if b.conflicts++; !other || b.conflicts > m.cfg.Attempts {
+		b.tried[attempt{f.Peer, f.Part}] = true
+		m.do(Penalise{Peer: f.Peer, Reason: reason})
+		return
+	}
+	for _, id := range b.from[Blocks] {
+		b.tried[attempt{id, Blocks}] = true
+		b.wrong = append(b.wrong, content{id, b.blocks})
+	}
+	b.disputes = append(b.disputes, dispute{attempt{f.Peer, f.Part}, b.blocks, reason})
+	m.cancel(b)
+	m.do(Discard{b.id})
+	b.reset()
+}
+
+// settle ends the disputes about a batch: whoever said that blocks are wrong which somebody else sent too is wrong.
+func (m *Machine) settle(b *batch, blocks []Block) {
+	for _, d := range b.disputes {
+		if slices.Equal(d.blocks, blocks) {
+			b.tried[d.by] = true
+			m.do(Penalise{Peer: d.by.peer, Reason: d.reason})
+		}
+	}
+	b.disputes = nil
 }
 
 // land takes a request out of those under way, so that what it asked for can be asked for anew.
@@ -155,7 +193,8 @@ func (m *Machine) early(now time.Time, f *flight) time.Time {
 	const slack, least = 4, 2 * time.Second
 	due := f.due
 	for _, p := range m.peers {
-		if p.ID == f.Peer || p.perSlot == 0 || !m.room(now, b, p, f.Part) || f.Part == Columns && !p.custody[f.Columns[0]] {
+		able := p.serves(b) && !now.Before(p.rests) && !b.tried[attempt{p.ID, f.Part}] && (f.Part != Columns || p.custody[f.Columns[0]])
+		if p.ID == f.Peer || p.perSlot == 0 || !able {
 			continue
 		}
 		if d := f.sent.Add(max(least, slack*p.estimate(b.count))); d.Before(due) {

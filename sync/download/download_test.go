@@ -256,6 +256,53 @@ func TestColumnsThatDoNotComeAreAskedForFromOthers(t *testing.T) {
 	}
 }
 
+// otherColumns answers for columns as a peer does that has other blocks than those of the batch.
+func otherColumns(differ func(w *world, batch uint64) bool) func(*world, Request) (Answer, *failure) {
+	return func(w *world, r Request) (Answer, *failure) {
+		if r.Part == Columns && differ(w, r.Batch) {
+			return Answer{}, &failure{Conflict, "columns of other blocks"}
+		}
+		return honest(w, r)
+	}
+}
+
+func TestWrongBlocksAreToldByThoseWhoHaveTheColumnsOfOthers(t *testing.T) {
+	both(t, func(t *testing.T, backward bool) {
+		w := newWorld(t, 300, Config{Backward: backward, Needs: func(uint64, []Block) Needs { return Needs{Columns: []uint64{1, 2}} }})
+		differ := func(w *world, batch uint64) bool {
+			return slices.ContainsFunc(w.held[batch], func(b Block) bool { return b.Root[0] != 1 })
+		}
+		for i := range 2 {
+			w.add(&server{Peer: Peer{ID: fmt.Sprint("honest", i), Columns: []uint64{1, 2}}, answer: otherColumns(differ)})
+		}
+		w.add(&server{Peer: Peer{ID: "wrong"}, answer: func(w *world, r Request) (Answer, *failure) {
+			a, _ := honest(w, r)
+			for i := range a.Blocks {
+				a.Blocks[i].Root = root(4, a.Blocks[i].Slot)
+			}
+			return a, nil
+		}})
+		w.wantAll()
+		w.wantDropped("wrong")
+		if w.blamed["honest0"]+w.blamed["honest1"] > 0 {
+			t.Errorf("blamed are %v", w.blamed)
+		}
+	})
+}
+
+func TestWhoCallsRightBlocksWrongIsNotBelieved(t *testing.T) {
+	w := newWorld(t, 300, Config{Needs: func(uint64, []Block) Needs { return Needs{Columns: []uint64{1, 2}} }})
+	for i := range 3 {
+		w.add(&server{Peer: Peer{ID: fmt.Sprint("honest", i), Columns: []uint64{1, 2}}})
+	}
+	w.add(&server{Peer: Peer{ID: "liar", Columns: []uint64{1, 2, 3}}, answer: otherColumns(func(*world, uint64) bool { return true })})
+	w.wantAll()
+	w.wantDropped()
+	if w.blamed["liar"] == 0 || w.blamed["honest0"]+w.blamed["honest1"]+w.blamed["honest2"] > 0 {
+		t.Errorf("blamed are %v", w.blamed)
+	}
+}
+
 func TestAColumnThatNobodyHasEndsTheRun(t *testing.T) {
 	w := newWorld(t, 300, Config{Needs: func(uint64, []Block) Needs { return Needs{Columns: []uint64{1, 9}} }})
 	w.add(&server{Peer: Peer{ID: "peer", Columns: []uint64{1}}})
@@ -318,6 +365,7 @@ func TestALateAnswerChangesNothing(t *testing.T) {
 // TestHonestPeersSuffice mixes peers of all kinds with two honest ones, of which nobody is dropped, and all is imported.
 func TestHonestPeersSuffice(t *testing.T) {
 	kinds := []func(w *world, r Request) (Answer, *failure){
+		otherColumns(func(*world, uint64) bool { return true }),
 		func(*world, Request) (Answer, *failure) { return Answer{}, silent },
 		func(*world, Request) (Answer, *failure) { return Answer{}, &failure{Absent, "no"} },
 		func(*world, Request) (Answer, *failure) { return Answer{}, &failure{Slow, "busy"} },

@@ -156,10 +156,19 @@ type batch struct {
 	askedColumns map[uint64]bool
 
 	// what went wrong
-	tried  map[attempt]bool // what a peer is not asked for again
-	wrong  []content        // what came before and could not be imported
-	fails  int              // contents that could not be imported
-	rounds int              // times that all peers had been tried
+	tried     map[attempt]bool // what a peer is not asked for again
+	wrong     []content        // what came before and could not be imported
+	fails     int              // contents that could not be imported
+	rounds    int              // times that all peers had been tried
+	disputes  []dispute        // about blocks that are being asked for again
+	conflicts int              // disputes in all
+}
+
+// dispute is a peer's claim that the blocks of a batch are wrong.
+type dispute struct {
+	by     attempt
+	blocks []Block
+	reason string
 }
 
 // attempt is a peer that was asked for a part.

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/metrics"
@@ -78,7 +76,8 @@ type Driver struct {
 	chain *chain.Chain
 
 	// inbox
-	inbox chan func(context.Context)
+	inbox  chan func(context.Context)
+	events *chain.Subscription
 
 	// loop state
 	peers    map[string]PeerStatus
@@ -131,6 +130,7 @@ func New(cfg Config) (*Driver, error) {
 		}
 	}
 	d.progress.Store(&Progress{Stage: Waiting})
+	d.events = d.chain.Subscribe(inboxLength)
 	return d, nil
 }
 
@@ -145,11 +145,10 @@ const tick = time.Second
 // Run runs sync until the context ends.
 func (d *Driver) Run(ctx context.Context) error {
 	defer close(d.stopped)
-	events := d.chain.Subscribe(inboxLength)
-	defer events.Close()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.loop(ctx, events) })
-	err := g.Wait()
+	defer d.events.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	err := d.loop(ctx)
+	cancel()
 	d.work.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -157,7 +156,7 @@ func (d *Driver) Run(ctx context.Context) error {
 	return err
 }
 
-func (d *Driver) loop(ctx context.Context, events *chain.Subscription) error {
+func (d *Driver) loop(ctx context.Context) error {
 	d.settle(ctx)
 	due, stop := d.clock.After(tick)
 	defer func() { stop() }()
@@ -165,7 +164,7 @@ func (d *Driver) loop(ctx context.Context, events *chain.Subscription) error {
 		select {
 		case f := <-d.inbox:
 			f(ctx)
-		case e := <-events.C:
+		case e := <-d.events.C:
 			d.heard(ctx, e)
 		case <-due:
 			d.tick(ctx)

@@ -147,21 +147,12 @@ func TestUnknownParentsAndMissingColumnsAreLookedUp(t *testing.T) {
 	source, behind := n.node("source", nil), n.node("behind", nil)
 	n.grow(source)
 	n.serve(source, nil)
-	last := len(n.r.Blocks) - 1
-	_, err := func() (int, error) {
-		for _, signed := range n.r.Blocks[:last-6] {
-			if columns := n.r.Columns[signed.Message.Slot]; len(columns) > 0 {
-				check(t, behind.ImportColumns(context.Background(), columns))
-			}
-		}
-		return behind.ImportSegment(context.Background(), n.r.Blocks[:last-6], chain.Replay)
-	}()
-	check(t, err)
+	n.growTo(behind, len(n.r.Blocks)-7)
 	d, b := n.drive(behind, nil)
 	status := n.status(source)
 	status.HeadSlot, status.FinalizedEpoch = behind.Snapshot().Head.Slot, 0 // nothing for range sync
 	d.SetPeer("source", status)
-	outcome, err := behind.ImportBlock(context.Background(), n.r.Blocks[last], chain.Gossip)
+	outcome, err := behind.ImportBlock(context.Background(), n.r.Head(), chain.Gossip)
 	check(t, err)
 	if outcome != chain.Deferred {
 		t.Fatalf("the head was %v", outcome)
@@ -172,15 +163,16 @@ func TestUnknownParentsAndMissingColumnsAreLookedUp(t *testing.T) {
 
 func TestAVoteForAnUnknownBlockHasItLookedUp(t *testing.T) {
 	t.Parallel()
-	n := newNetwork(t, "deneb-to-fulu")
-	source, empty := n.node("source", nil), n.node("empty", nil)
+	n := newNetwork(t, "fulu")
+	source, behind := n.node("source", nil), n.node("behind", nil)
 	n.grow(source)
 	n.serve(source, nil)
-	d, _ := n.drive(empty, nil)
+	n.growTo(behind, len(n.r.Blocks)-7)
+	d, _ := n.drive(behind, nil)
 	status := n.status(source)
-	status.HeadSlot, status.FinalizedEpoch = 0, 0
+	status.HeadSlot, status.FinalizedEpoch = behind.Snapshot().Head.Slot, 0
 	d.SetPeer("source", status)
-	root := n.r.Blocks[6].Message.ParentRoot
+	root := n.r.Blocks[len(n.r.Blocks)-2].Message.ParentRoot
 	d.FindBlock(root, "source")
-	n.until("the block is there", func() bool { return empty.Block(root) != nil })
+	n.until("the block is there", func() bool { return behind.Block(root) != nil })
 }

@@ -97,6 +97,9 @@ func (d *Driver) landed(ctx context.Context, m machine, r download.Request, f fe
 
 // classify tells what a failure says of the peer.
 func classify(err error) (download.Class, string) {
+	if errors.As(err, new(*otherBlockError)) {
+		return download.Conflict, err.Error()
+	}
 	var wrong *wrongDataError
 	if errors.As(err, &wrong) {
 		return download.Broken, wrong.Error()
@@ -124,6 +127,16 @@ func (e *wrongDataError) Error() string { return e.err.Error() }
 
 func (e *wrongDataError) Unwrap() error { return e.err }
 
+// otherBlockError is data of a block that is none of the batch: its sender has another chain than whoever sent the blocks.
+type otherBlockError struct {
+	what string
+	root types.Root
+}
+
+func (e *otherBlockError) Error() string {
+	return fmt.Sprintf("%s of block %v, which is none of the batch", e.what, e.root)
+}
+
 func wrongData(format string, args ...any) error { return &wrongDataError{fmt.Errorf(format, args...)} }
 
 func (d *Driver) fetchBlocks(ctx context.Context, r download.Request, f *fetched, began func()) error {
@@ -147,7 +160,7 @@ func (d *Driver) fetchPayloads(ctx context.Context, r download.Request, blocks [
 		}
 		began()
 		if of.find(e.Root) == nil {
-			return wrongData("payload of block %v, which is none of the batch", e.Root)
+			return &otherBlockError{"payload", e.Root}
 		}
 		f.payloads = append(f.payloads, e)
 		f.bytes += len(e.SSZ)
@@ -165,7 +178,7 @@ func (d *Driver) fetchColumns(ctx context.Context, r download.Request, blocks []
 		}
 		began()
 		if of.find(c.Root) == nil {
-			return wrongData("column %d of block %v, which is none of the batch", c.Index, c.Root)
+			return &otherBlockError{fmt.Sprintf("column %d", c.Index), c.Root}
 		}
 		came[c.Root] = append(came[c.Root], c.Sidecar)
 		f.bytes += len(c.SSZ)
@@ -217,7 +230,7 @@ func (d *Driver) fetchBlobs(ctx context.Context, r download.Request, blocks []re
 		}
 		began()
 		if of.find(b.BlockRoot) == nil {
-			return wrongData("blob %d of block %v, which is none of the batch", b.Index, b.BlockRoot)
+			return &otherBlockError{fmt.Sprintf("blob %d", b.Index), b.BlockRoot}
 		}
 		f.blobs[b.BlockRoot] = append(f.blobs[b.BlockRoot], b.Sidecar)
 		f.bytes += len(b.SSZ)

@@ -113,14 +113,20 @@ func (n *network) node(name string, anchor *chain.Anchor) *node {
 // grow imports the recorded chain.
 func (n *network) grow(to *node) {
 	n.t.Helper()
-	for i, signed := range n.r.Blocks {
+	n.growTo(to, len(n.r.Blocks))
+}
+
+// growTo imports the first blocks of the recorded chain.
+func (n *network) growTo(to *node, blocks int) {
+	n.t.Helper()
+	for i, signed := range n.r.Blocks[:blocks] {
 		if columns := n.r.Columns[signed.Message.Slot]; len(columns) > 0 {
 			check(n.t, to.ImportColumns(context.Background(), columns))
 		}
 		if blobs := n.r.Blobs[signed.Message.Slot]; len(blobs) > 0 {
 			check(n.t, to.ImportBlobs(context.Background(), blobs))
 		}
-		if i%16 == 15 || i == len(n.r.Blocks)-1 {
+		if i%16 == 15 || i == blocks-1 {
 			_, err := to.ImportSegment(context.Background(), n.r.Blocks[i-i%16:i+1], chain.Replay)
 			check(n.t, err)
 		}
@@ -148,7 +154,7 @@ func (n *network) serve(of *node, change func(map[reqresp.Method]reqresp.Handler
 	if change != nil {
 		change(handlers)
 	}
-	n.streams.Servers[of.name] = reqresp.NewServer(reqresp.ServerConfig{Table: n.table, Digests: n.digests, Clock: n.clock, Handlers: handlers})
+	n.streams.Servers[of.name] = reqresp.NewServer(reqresp.ServerConfig{Table: n.table, Digests: n.digests, Clock: n.clock, Handlers: handlers, Lifetime: 15 * time.Second})
 }
 
 // nobody deals with what peers tell of themselves.
@@ -222,7 +228,7 @@ func (n *network) status(of *node) PeerStatus {
 // until waits for a condition.
 func (n *network) until(what string, met func() bool) {
 	n.t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); !met(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); !met(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			n.t.Fatalf("waited in vain until %s", what)
 		}
