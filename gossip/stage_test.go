@@ -230,6 +230,7 @@ type fakeView struct {
 	headState *transition.State
 	dependent bool
 	proposers map[types.Slot]types.ValidatorIndex
+	shuffled  *transition.Shuffling // instead of one worked out for each question
 	// lacks names the methods whose answer is not at hand.
 	lacks map[string]bool
 }
@@ -298,6 +299,9 @@ func (v *fakeView) Finalized() types.Checkpoint { return v.finalized }
 func (v *fakeView) Shuffling(root types.Root, epoch types.Epoch) (*transition.Shuffling, bool) {
 	if v.lacks["Shuffling"] || v.states[root] == nil {
 		return nil, false
+	}
+	if v.shuffled != nil {
+		return v.shuffled, true
 	}
 	sh, err := v.states[root].Copy().Shuffling(epoch)
 	return sh, err == nil

@@ -140,14 +140,15 @@ func (c *voteCheck) place() Decision {
 		return ignore("finalized checkpoint is not an ancestor of block", ancestor, c.v.Finalized().Root)
 	}
 	if c.in.Fork >= params.Gloas {
-		return verifyAttestationPayloadStatus(&block, c.data)
+		return c.verifyAttestationPayloadStatus(&block)
 	}
 	return accepted
 }
 
 // verifyAttestationPayloadStatus checks what a vote says of the payload of the block that it is for.
 // Spec: verify_attestation_payload_status (gloas).
-func verifyAttestationPayloadStatus(block *Block, data *types.AttestationData) Decision {
+func (c *voteCheck) verifyAttestationPayloadStatus(block *Block) Decision {
+	data := c.data
 	// [REJECT] For same-slot attestations, the payload cannot yet be present
 	if block.Slot == data.Slot && data.Index != 0 {
 		return reject("same-slot attestation must attest with index 0", data.Index, 0)
@@ -158,7 +159,11 @@ func verifyAttestationPayloadStatus(block *Block, data *types.AttestationData) D
 	// [IGNORE] The corresponding execution payload envelope has been seen and verified (MAY queue attestations for processing once the
 	// payload is retrieved and SHOULD request the payload envelope)
 	if !block.PayloadVerified {
-		return deferred("execution payload envelope has not been seen", WaitPayload, data.BeaconBlockRoot)
+		d := deferred("execution payload envelope has not been seen", WaitPayload, data.BeaconBlockRoot)
+		if c.spec.ForkAtSlot(block.Slot) < params.Gloas {
+			d.Verdict, d.Wait = Ignore, Wait{} // the block has its payload inside, and no envelope will ever come
+		}
+		return d
 	}
 	switch block.Execution {
 	case forkchoice.Valid:

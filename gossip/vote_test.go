@@ -177,6 +177,13 @@ func TestVotesForPayloads(t *testing.T) {
 			want: Reject, rule: "same-slot attestation must attest with index 0"},
 		story[vote]{name: "not seen", change: full, when: payload(func(b *Block) { b.PayloadVerified = false }),
 			want: Defer, rule: "execution payload envelope has not been seen", wait: WaitPayload},
+		story[vote]{name: "of a block from before gloas", change: full, when: func(s *stage) {
+			spec := *s.spec
+			spec.GloasForkEpoch = 1
+			w := *s.world
+			w.spec, s.rules.spec, s.world = &spec, &spec, &w
+			s.view.alter(s.tips[1].Root, func(b *Block) { b.PayloadVerified = false })
+		}, want: Ignore, rule: "execution payload envelope has not been seen"},
 		story[vote]{name: "optimistic", change: full, when: payload(func(b *Block) { b.Execution = forkchoice.Optimistic }),
 			want: Ignore, rule: "attested payload is optimistic"},
 		story[vote]{name: "invalid", change: full, when: payload(func(b *Block) { b.Execution = forkchoice.Invalid }),
