@@ -8,6 +8,7 @@ import (
 
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/simnet"
+	"github.com/cresset/cresset/beacon/synthetic"
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/forkchoice"
@@ -85,7 +86,7 @@ func TestTheViewAgreesWithTheStates(t *testing.T) {
 
 func TestWhatTheViewKnowsOfBlocks(t *testing.T) {
 	w := newWorld(t, params.Gloas, nil)
-	tip, votes := w.grow(w.net.Genesis(), nil, 1, 4)
+	tip, _ := w.grow(w.net.Genesis(), nil, 1, 4)
 	side, sideTip, err := w.net.Block(w.net.Genesis(), 5, nil, "side")
 	check(t, err)
 	w.at(5, 100)
@@ -130,24 +131,31 @@ func TestWhatTheViewKnowsOfBlocks(t *testing.T) {
 			t.Errorf("%v before slot %d: %t, want %t", c.root, c.slot, got, c.want)
 		}
 	}
-	// When most of the committee say that the payload is not there, nobody is to build on it.
+}
+
+// When most of the payload committee say that the payload is not there, nobody is to build on it, and bids that do are not for the head:
+// the view knows as soon as the votes are counted.
+func TestTheViewFollowsThePayloadCommittee(t *testing.T) {
+	w := newWorld(t, params.Gloas, nil)
+	tip, _ := w.grow(w.net.Genesis(), nil, 1, 4)
+	if !w.View().Head().BuildOnFull {
+		t.Fatal("a payload that nobody has voted on is not to be built on")
+	}
+	keys, err := synthetic.NewKeys(1) // those of the network
+	check(t, err)
 	committee, err := tip.State.GetPTC(4)
 	check(t, err)
-	_ = votes
-	seen := map[types.ValidatorIndex]bool{}
-	w.until("the votes are counted", func() bool {
-		for _, member := range committee {
-			if !seen[member] {
-				seen[member] = true
-				check(t, w.do(context.Background(), w.inbox.votes, func() {
-					w.w.fc.OnTick(w.clock.MillisecondsSinceGenesis())
-					check(t, w.w.fc.OnPayloadAttestationMessage(forkchoice.PayloadVote{Root: tip.Root, Slot: 4, Validator: member}, true))
-					w.publish()
-				}))
-			}
+	rules := w.rules()
+	data := types.PayloadAttestationData{BeaconBlockRoot: tip.Root, Slot: 4}
+	root := types.ComputeSigningRoot(types.HashTreeRoot(&data), tip.State.GetDomain(params.DomainPTCAttester(), 0))
+	for _, member := range slices.Compact(slices.Sorted(slices.Values(committee))) {
+		m := &types.PayloadAttestationMessage{ValidatorIndex: member, Data: data, Signature: keys.SignAll([]uint64{uint64(member)}, root)}
+		checked, d := rules.PayloadAttestationMessage(w.arrival(), m).Finish()
+		if d.Verdict != gossip.Accept {
+			t.Fatal(d)
 		}
-		return true
-	})
+		check(t, w.ImportPayloadAttestation(context.Background(), checked.Message()))
+	}
 	if w.View().Head().BuildOnFull {
 		t.Error("a payload that most have not seen is to be built on")
 	}
