@@ -83,3 +83,5 @@ func mulSizes(each, n uint64) uint64 {
 	}
 	return each * n
 }
+
+func (s sharedNode[T]) maxSize(cx Context) uint64 { return MaxSize(cx, s.node()) }

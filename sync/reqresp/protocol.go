@@ -88,6 +88,11 @@ type Protocol struct {
 // bounds is the fewest and the most bytes of an encoding.
 type bounds struct{ least, most uint64 }
 
+// boundsOf is the bounds of a type, by a node with its default value.
+func boundsOf(cx ssz.Context, n ssz.Node) bounds {
+	return bounds{uint64(ssz.Size(cx, n)), ssz.MaxSize(cx, n)}
+}
+
 // String is name and version.
 func (p *Protocol) String() string { return fmt.Sprintf("%s/%d", p.Name, p.Version) }
 
@@ -287,7 +292,7 @@ func NewTable(spec *params.Spec) *Table {
 		row.ID = fmt.Sprintf("%s/%s/%d/ssz_snappy", prefix, row.Name, row.Version)
 		if row.request != nil {
 			cx := ssz.Context{Spec: spec, Fork: row.Since}
-			row.asked.least, row.asked.most = ssz.Bounds(cx, row.request().Node(cx))
+			row.asked = boundsOf(cx, row.request().Node(cx))
 		}
 		for fork := row.From; fork <= lastFork; fork++ {
 			row.chunks[fork] = row.boundsIn(spec, fork)
@@ -301,7 +306,7 @@ func NewTable(spec *params.Spec) *Table {
 // boundsIn is the bounds of a chunk's type in a fork.
 // Spec: "size bounds derived from the payload SSZ type or MAX_PAYLOAD_SIZE, whichever is smaller".
 func (p *Protocol) boundsIn(spec *params.Spec, fork params.Fork) (b bounds) {
-	b.least, b.most = ssz.Bounds(ssz.Context{Spec: spec, Fork: fork}, p.response())
+	b = boundsOf(ssz.Context{Spec: spec, Fork: fork}, p.response())
 	b.most = min(b.most, spec.MaxPayloadSize)
 	if p.most != nil {
 		b.most = min(b.most, p.most(spec, fork))
