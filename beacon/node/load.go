@@ -10,8 +10,8 @@ import (
 
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/params"
-	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/sync/checkpoint"
 )
 
 // maxFile bounds what is read of a file: a state of four times mainnet's validators.
@@ -112,33 +112,17 @@ func cmpOr(a, b string) string {
 // loadCheckpoint reads a state and its block. The state has to be that after the block; one of a block before its epoch's first
 // slot is advanced by whoever made the checkpoint.
 func (c *Config) loadCheckpoint(spec *params.Spec) (*chain.Anchor, error) {
-	data, err := readFile(c.CheckpointState)
+	state, err := readFile(c.CheckpointState)
 	if err != nil {
 		return nil, &UsageError{fmt.Errorf("checkpoint-state: %w", err)}
 	}
-	state, err := types.DecodeBeaconState(spec, data)
+	block, err := readFile(c.CheckpointBlock)
 	if err != nil {
-		return nil, &UsageError{fmt.Errorf("checkpoint-state %s: %w", c.CheckpointState, err)}
-	}
-	if data, err = readFile(c.CheckpointBlock); err != nil {
 		return nil, &UsageError{fmt.Errorf("checkpoint-block: %w", err)}
 	}
-	block, cx, err := types.DecodeSignedBeaconBlock(spec, data)
+	point, err := checkpoint.Decode(spec, state, block)
 	if err != nil {
-		return nil, &UsageError{fmt.Errorf("checkpoint-block %s: %w", c.CheckpointBlock, err)}
+		return nil, &UsageError{fmt.Errorf("checkpoint-state %s, checkpoint-block %s: %w", c.CheckpointState, c.CheckpointBlock, err)}
 	}
-	header := state.LatestBlockHeader
-	if header.StateRoot == (types.Root{}) {
-		if header.StateRoot, err = state.HashTreeRoot(); err != nil {
-			return nil, &UsageError{fmt.Errorf("checkpoint-state %s: %w", c.CheckpointState, err)}
-		}
-	}
-	root, err := ssz.HashTreeRoot(cx, ssz.Container(&block.Message))
-	if err != nil {
-		return nil, &UsageError{fmt.Errorf("checkpoint-block %s: %w", c.CheckpointBlock, err)}
-	}
-	if want := types.HashTreeRoot(&header); root != want {
-		return nil, usage("checkpoint-block %s is %v, the state is after block %v of slot %d", c.CheckpointBlock, types.Root(root), want, header.Slot)
-	}
-	return &chain.Anchor{State: state, Block: block}, nil
+	return &chain.Anchor{State: point.State, Block: point.Block}, nil
 }

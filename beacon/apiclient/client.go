@@ -1,0 +1,142 @@
+package apiclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config is what a Client is made of.
+type Config struct {
+	// URL is where the server is, http or https, without /eth.
+	URL string
+	// Transport is how requests travel; nil for the standard way.
+	Transport http.RoundTripper
+	// Timeout bounds a small request. Default 10 s.
+	Timeout time.Duration
+	// Stall is how long a download may bring nothing. Default 20 s.
+	Stall time.Duration
+	// Attempts is how often a download that broke off is begun or resumed. Default 5.
+	Attempts int
+	// Pause is how long it waits before that. Default 2 s.
+	Pause time.Duration
+}
+
+// Client asks one server.
+type Client struct {
+	cfg  Config
+	base *url.URL
+	http *http.Client
+}
+
+// New makes a client. It fails on a URL that is none.
+func New(cfg Config) (*Client, error) {
+	base, err := url.Parse(cfg.URL)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("URL of a Beacon API: %w", err)
+	case base.Scheme != "http" && base.Scheme != "https" || base.Host == "":
+		return nil, fmt.Errorf("URL of a Beacon API is %q, want one such as http://127.0.0.1:5052", base.Redacted())
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 10 * time.Second
+	}
+	if cfg.Stall == 0 {
+		cfg.Stall = 20 * time.Second
+	}
+	if cfg.Attempts == 0 {
+		cfg.Attempts = 5
+	}
+	if cfg.Pause == 0 {
+		cfg.Pause = 2 * time.Second
+	}
+	return &Client{cfg: cfg, base: base, http: &http.Client{Transport: cfg.Transport}}, nil
+}
+
+// String is the URL without a password.
+func (c *Client) String() string { return c.base.Redacted() }
+
+// StatusError is an answer that is an error.
+type StatusError struct {
+	Path    string
+	Code    int    // of HTTP
+	Message string // the server's words, shortened
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("%s: HTTP status %d: %s", e.Path, e.Code, e.Message)
+}
+
+// IsNotFound tells whether the server said that it does not have something.
+func IsNotFound(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Code == http.StatusNotFound
+}
+
+const (
+	// smallAnswer bounds the answer to a small request.
+	smallAnswer = 1 << 20
+	// errorText bounds what is kept of the server's words.
+	errorText = 512
+)
+
+// request makes a request for a path.
+func (c *Client) request(ctx context.Context, path, accept string) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.JoinPath(path).String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", accept)
+	return r, nil
+}
+
+// statusError reads what a server says of an error.
+func statusError(path string, response *http.Response) error {
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 16<<10)) // what can be read is better than nothing
+	var body struct {
+		Message string `json:"message"`
+	}
+	message := string(text)
+	if json.Unmarshal(text, &body) == nil && body.Message != "" {
+		message = body.Message
+	}
+	message = strings.ToValidUTF8(message, "?")
+	return &StatusError{path, response.StatusCode, message[:min(len(message), errorText)]}
+}
+
+// get asks for a small answer in JSON and decodes the field data.
+func (c *Client) get(ctx context.Context, path string, data any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	request, err := c.request(ctx, path, "application/json")
+	if err != nil {
+		return err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", c, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return statusError(path, response)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, smallAnswer+1))
+	if err != nil {
+		return fmt.Errorf("read the answer of %s: %w", c, err)
+	}
+	if len(body) > smallAnswer {
+		return fmt.Errorf("%s: answer of more than %d bytes", path, smallAnswer)
+	}
+	if err := json.Unmarshal(body, &struct {
+		Data any `json:"data"`
+	}{data}); err != nil {
+		return fmt.Errorf("%s: answer: %w", path, err)
+	}
+	return nil
+}
