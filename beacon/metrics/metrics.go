@@ -49,6 +49,13 @@ func (r *Registry) CounterVec(name, help string, labels ...string) *prometheus.C
 	return c
 }
 
+// GaugeVec adds gauges told apart by labels.
+func (r *Registry) GaugeVec(name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	r.r.MustRegister(g)
+	return g
+}
+
 // Seconds adds a histogram of durations from a millisecond to half a minute.
 func (r *Registry) Seconds(name, help string) prometheus.Histogram {
 	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)})

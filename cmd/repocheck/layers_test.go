@@ -21,17 +21,18 @@ type row struct {
 }
 
 const (
-	bitfield   = "github.com/prysmaticlabs/go-bitfield"
-	discv5     = "github.com/ethereum/go-ethereum/p2p"
-	fastssz    = "github.com/ferranbt/fastssz"
-	gethRLP    = "github.com/ethereum/go-ethereum/rlp"
-	gohashtree = "github.com/prysmaticlabs/gohashtree"
-	libp2p     = "github.com/libp2p/go-libp2p"
-	multiaddr  = "github.com/multiformats/go-multiaddr"
-	pubsub     = "github.com/libp2p/go-libp2p-pubsub"
-	snappy     = "github.com/golang/snappy"
-	yaml       = "go.yaml.in/yaml/v3"
-	zstd       = "github.com/klauspost/compress/zstd"
+	bitfield    = "github.com/prysmaticlabs/go-bitfield"
+	discv5      = "github.com/ethereum/go-ethereum/p2p"
+	fastssz     = "github.com/ferranbt/fastssz"
+	gethCrypto  = "github.com/ethereum/go-ethereum/crypto"
+	gohashtree  = "github.com/prysmaticlabs/gohashtree"
+	libp2p      = "github.com/libp2p/go-libp2p"
+	multiaddr   = "github.com/multiformats/go-multiaddr"
+	multistream = "github.com/multiformats/go-multistream"
+	pubsub      = "github.com/libp2p/go-libp2p-pubsub"
+	snappy      = "github.com/golang/snappy"
+	yaml        = "go.yaml.in/yaml/v3"
+	zstd        = "github.com/klauspost/compress/zstd"
 )
 
 // everywhere lists the modules that extend the standard library and may be used by every package.
@@ -63,7 +64,8 @@ var table = []row{
 	{3, "beacon/engine/mock", []string{"beacon/engine/wire"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto/sha3"}},
 	{free, "beacon/engine/gethtest", nil, nil},
 	{3, "beacon/builder", nil, nil},
-	{3, "beacon/p2p", nil, []string{libp2p, multiaddr, discv5, gethRLP}},
+	{3, "beacon/p2p", []string{"beacon/p2p/peers"}, []string{libp2p, multiaddr, multistream, discv5, gethCrypto}},
+	{3, "beacon/p2p/peers", nil, nil},
 	{3, "sync/light", nil, nil},
 	{3, "validator/signer", nil, nil},
 	{3, "validator/nodes", nil, nil},
