@@ -178,3 +178,20 @@ func checkHistoricPayload(cx ssz.Context, root types.Root, signed *types.SignedE
 	}
 	return nil
 }
+
+// FinalizedBlockAt is the block of the finalized checkpoint of an epoch that is not after the present one: the last block up to the epoch's
+// start. It is not known where no block is at hand in the two epochs up to there.
+func (c *Chain) FinalizedBlockAt(epoch types.Epoch) (root types.Root, known bool) {
+	slot := c.startOf(epoch)
+	if b := c.index.get(c.Snapshot().Finalized.Root); b != nil && b.Slot <= slot {
+		return b.Root, true
+	}
+	from := slot.SubSaturating(2 * types.Slot(c.cfg.Spec.SlotsPerEpoch))
+	for at, err := range c.store.CanonicalRoots(from, slot) {
+		if err != nil {
+			return types.Root{}, false
+		}
+		root, known = at.Root, true
+	}
+	return root, known
+}

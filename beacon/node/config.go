@@ -20,6 +20,9 @@ type Config struct {
 	// CheckpointState and CheckpointBlock are the paths of a finalized state and its block, to begin at instead of genesis.
 	CheckpointState string
 	CheckpointBlock string
+	// CheckpointURLs are Beacon APIs to get such a state and block from, which have to agree; CheckpointRoot names the block.
+	CheckpointURLs []string
+	CheckpointRoot string
 	// ExecutionEndpoints are URLs of the Engine API, the preferred one first; or EmbeddedEngine alone.
 	ExecutionEndpoints []string
 	// JWTSecret is the path of the secret that node and execution client share.
@@ -32,6 +35,9 @@ type Config struct {
 	SafeSlots uint64
 	// MetricsAddress is host:port to serve /metrics on; empty for none.
 	MetricsAddress string
+
+	// Networking is nil for a node without a network.
+	Networking *Networking
 
 	StateCache    uint64
 	DeferredCache uint64
@@ -95,6 +101,10 @@ func (c *Config) Validate() error {
 		return wrong([]string{"checkpoint-block"}, "checkpoint-block is %q without checkpoint-state, want both", c.CheckpointBlock)
 	case c.CheckpointState != "" && c.CheckpointBlock == "":
 		return wrong([]string{"checkpoint-state"}, "checkpoint-state is %q without checkpoint-block, want both", c.CheckpointState)
+	case c.CheckpointState != "" && len(c.CheckpointURLs) > 0:
+		return wrong([]string{"checkpoint-state", "checkpoint-sync-url"}, "checkpoint-state is %q and checkpoint-sync-url %q, want only one of the two", c.CheckpointState, c.CheckpointURLs)
+	case c.CheckpointRoot != "" && len(c.CheckpointURLs) == 0:
+		return wrong([]string{"checkpoint-root"}, "checkpoint-root is %q without checkpoint-sync-url, want both", c.CheckpointRoot)
 	case len(c.ExecutionEndpoints) == 0:
 		return wrong([]string{"execution-endpoint"}, "execution-endpoint is not set, want the URL of an execution client's Engine API, such as http://127.0.0.1:8551")
 	}

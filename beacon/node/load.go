@@ -1,13 +1,18 @@
 package node
 
 import (
+	"context"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/golang/snappy"
 
+	"github.com/cresset/cresset/beacon/apiclient"
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
@@ -52,28 +57,58 @@ func unsnap(data []byte) ([]byte, error) {
 	return snappy.Decode(nil, data)
 }
 
-// loadSpec reads the network's configuration; bundled is its genesis state where it brings one, packed.
-func (c *Config) loadSpec() (spec *params.Spec, bundled []byte, warnings []params.Warning, err error) {
+// loadSpec reads the network's configuration; bundled is its genesis state where it brings one, packed, boot its boot nodes.
+func (c *Config) loadSpec() (spec *params.Spec, bundled []byte, boot []string, warnings []params.Warning, err error) {
 	if c.Network != "" {
-		spec, _, bundled, err = params.Network(c.Network)
-		return spec, bundled, nil, err
+		spec, boot, bundled, err = params.Network(c.Network)
+		return spec, bundled, boot, nil, err
 	}
 	data, err := os.ReadFile(c.NetworkConfig)
 	if err != nil {
-		return nil, nil, nil, &UsageError{fmt.Errorf("network-config: %w", err)}
+		return nil, nil, nil, nil, &UsageError{fmt.Errorf("network-config: %w", err)}
 	}
 	if spec, warnings, err = params.Load(data); err != nil {
-		return nil, nil, nil, &UsageError{fmt.Errorf("network-config %s: %w", c.NetworkConfig, err)}
+		return nil, nil, nil, nil, &UsageError{fmt.Errorf("network-config %s: %w", c.NetworkConfig, err)}
 	}
-	return spec, nil, warnings, nil
+	return spec, nil, nil, warnings, nil
 }
 
-// loadAnchor reads the point that an empty data directory begins at: the checkpoint if there is one, else genesis.
-func (c *Config) loadAnchor(spec *params.Spec, bundled []byte) (*chain.Anchor, error) {
-	if c.CheckpointState != "" {
-		return c.loadCheckpoint(spec)
+// loadAnchor gets the point that an empty data directory begins at: the checkpoint if there is one, else genesis.
+func (n *node) loadAnchor(ctx context.Context, bundled []byte) (*chain.Anchor, error) {
+	switch {
+	case n.cfg.CheckpointState != "":
+		return n.cfg.loadCheckpoint(n.spec)
+	case len(n.cfg.CheckpointURLs) > 0:
+		return n.fetchCheckpoint(ctx)
 	}
-	return c.loadGenesis(spec, bundled)
+	return n.cfg.loadGenesis(n.spec, bundled)
+}
+
+// fetchCheckpoint gets a finalized state and its block from Beacon APIs.
+func (n *node) fetchCheckpoint(ctx context.Context) (*chain.Anchor, error) {
+	cfg := checkpoint.Config{Spec: n.spec, Now: time.Now().Add(n.cfg.ClockOffset), AllowStale: n.cfg.AllowStale || n.cfg.Network == "", Log: n.log}
+	for _, url := range n.cfg.CheckpointURLs {
+		source, err := apiclient.New(apiclient.Config{URL: url})
+		if err != nil {
+			return nil, &UsageError{fmt.Errorf("checkpoint-sync-url: %w", err)}
+		}
+		cfg.Sources = append(cfg.Sources, source)
+	}
+	if text := n.cfg.CheckpointRoot; text != "" {
+		raw, err := hex.DecodeString(strings.TrimPrefix(text, "0x"))
+		if err != nil || len(raw) != len(cfg.Root) {
+			return nil, wrong([]string{"checkpoint-root"}, "checkpoint-root is %q, want 0x and 64 hexadecimal digits", text)
+		}
+		cfg.Root = types.Root(raw)
+	}
+	point, err := checkpoint.Fetch(ctx, cfg)
+	if errors.As(err, new(*checkpoint.StaleError)) {
+		return nil, &OperatorError{err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint sync: %w", err)
+	}
+	return &chain.Anchor{State: point.State, Block: point.Block}, nil
 }
 
 // loadGenesis reads the genesis state.

@@ -40,6 +40,8 @@ type node struct {
 	clock   *clock.Clock
 	engine  *engine.Client
 	chain   *chain.Chain
+	net     *peerNetwork // nil for a node without a network
+	memory  memory
 }
 
 // Run runs a node until the context ends.
@@ -56,9 +58,9 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	n := &node{cfg: cfg, log: log, metrics: metrics.New()}
+	n := &node{cfg: cfg, log: log, metrics: metrics.New(), memory: cfg.budget()}
 	defer func() { err = errors.Join(err, n.close()) }()
-	if err := n.open(); err != nil {
+	if err := n.open(ctx); err != nil {
 		return err
 	}
 	listener, err := n.listen()
@@ -71,6 +73,9 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	g.Go(func() error { return n.engine.Run(ctx) })
 	g.Go(func() error { return n.watchEngine(ctx) })
 	g.Go(func() error { return n.chain.Run(ctx) })
+	if n.net != nil {
+		g.Go(func() error { return n.runNetwork(ctx) })
+	}
 	if listener != nil {
 		g.Go(func() error { return n.serveMetrics(ctx, listener) })
 	}
@@ -87,8 +92,8 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 }
 
 // open builds the parts, the lowest first.
-func (n *node) open() error {
-	spec, bundled, warnings, err := n.cfg.loadSpec()
+func (n *node) open(ctx context.Context) error {
+	spec, bundled, boot, warnings, err := n.cfg.loadSpec()
 	if err != nil {
 		return err
 	}
@@ -96,7 +101,7 @@ func (n *node) open() error {
 		n.log.Warn("network configuration", "key", w.Key, "detail", w.Detail)
 	}
 	n.spec = spec
-	if n.store, err = store.Open(store.Config{Dir: n.cfg.DataDir, Spec: spec, CacheBytes: int64(n.cfg.DatabaseCache), Log: n.log}); err != nil {
+	if n.store, err = store.Open(store.Config{Dir: n.cfg.DataDir, Spec: spec, CacheBytes: int64(n.memory.database), Log: n.log}); err != nil {
 		return fmt.Errorf("open data directory: %w", err)
 	}
 	if n.keys, err = bls.LoadKeyCache(n.store.KeyCachePath()); err != nil {
@@ -108,15 +113,16 @@ func (n *node) open() error {
 	}
 	var anchor *chain.Anchor
 	var genesisTime uint64
+	var validatorsRoot types.Root
 	if begun {
-		if genesisTime, _, err = n.store.Genesis(); err != nil {
+		if genesisTime, validatorsRoot, err = n.store.Genesis(); err != nil {
 			return &OperatorError{err}
 		}
 	} else {
-		if anchor, err = n.cfg.loadAnchor(spec, bundled); err != nil {
+		if anchor, err = n.loadAnchor(ctx, bundled); err != nil {
 			return err
 		}
-		genesisTime = anchor.State.GenesisTime
+		genesisTime, validatorsRoot = anchor.State.GenesisTime, anchor.State.GenesisValidatorsRoot
 	}
 	n.clock = clock.New(clock.Config{Spec: spec, GenesisTime: genesisTime, Offset: n.cfg.ClockOffset})
 	if n.engine, err = n.newEngine(anchor, genesisTime); err != nil {
@@ -126,10 +132,15 @@ func (n *node) open() error {
 	if err != nil {
 		return err
 	}
+	if n.cfg.Networking != nil {
+		if err := n.newHost(validatorsRoot, boot); err != nil {
+			return err
+		}
+	}
 	n.chain, err = chain.New(chain.Config{
 		Spec: spec, Store: n.store, Engine: n.engine, Clock: n.clock, Keys: n.keys, KZG: setup, Log: n.log, Metrics: metrics.NewChain(n.metrics),
 		Anchor: anchor, Custody: n.custody(),
-		StateBytes: int(n.cfg.StateCache), DeferredBytes: int(n.cfg.DeferredCache), DataBytes: int(n.cfg.DataCache),
+		StateBytes: n.memory.states, DeferredBytes: n.memory.deferred, DataBytes: n.memory.data,
 		SafeSlotsToImportOptimistically: types.Slot(n.cfg.SafeSlots),
 	})
 	if err != nil {
@@ -138,7 +149,10 @@ func (n *node) open() error {
 		}
 		return err
 	}
-	return n.checkAge()
+	if err := n.checkAge(); err != nil || n.net == nil {
+		return err
+	}
+	return n.connect(validatorsRoot)
 }
 
 // checkAge refuses to start from a finalized state that is so old that its validators may have left: what they sign now proves
@@ -251,15 +265,6 @@ func (n *node) embeddedEngine(anchor *chain.Anchor, genesisTime uint64) (*mock.E
 	return embedded, path, err
 }
 
-// custody is the columns that the node keeps: all of them, for a node without a network has nobody to ask for one later.
-func (n *node) custody() []uint64 {
-	columns := make([]uint64, n.spec.NumberOfColumns)
-	for i := range columns {
-		columns[i] = uint64(i)
-	}
-	return columns
-}
-
 // watchEngine tells the chain whenever the execution client becomes usable.
 func (n *node) watchEngine(ctx context.Context) error {
 	usable := false
@@ -313,6 +318,9 @@ func (n *node) serveMetrics(ctx context.Context, l net.Listener) error {
 // close ends the parts in reverse.
 func (n *node) close() error {
 	var errs []error
+	if n.net != nil {
+		errs = append(errs, n.net.host.Close())
+	}
 	if n.keys != nil {
 		if err := n.keys.Flush(); err != nil {
 			errs = append(errs, fmt.Errorf("write key cache: %w", err))

@@ -96,7 +96,7 @@ func TestPrecedence(t *testing.T) {
 		{"another option of the same file", "state-cache", environ, []string{"--config", file}, "1GiB", "file", file + ":4"},
 		{"file named by the environment", "state-cache", []string{"CRESSET_CONFIG=" + file}, nil, "1GiB", "file", file + ":4"},
 		{"file's name by flag, not by environment", "state-cache", []string{"CRESSET_CONFIG=nosuch"}, []string{"--config", file}, "1GiB", "file", file + ":4"},
-		{"no file by an empty flag", "state-cache", []string{"CRESSET_CONFIG=nosuch"}, []string{"--config="}, "1536MiB", "default", ""},
+		{"no file by an empty flag", "state-cache", []string{"CRESSET_CONFIG=nosuch"}, []string{"--config="}, "0B", "default", ""},
 		{"list of the file", "execution-endpoint", nil, []string{"--config", file}, []any{"http://file:1", "http://file:2"}, "file", file + ":5"},
 		{"list of the environment", "execution-endpoint", environ, []string{"--config", file}, []any{"http://one:1", "http://two:2"}, "environment", "CRESSET_EXECUTION_ENDPOINT"},
 		{"list of flags, as a whole", "execution-endpoint", environ, []string{"--config", file, "--execution-endpoint", "http://flag:1"}, []any{"http://flag:1"}, "flag", "--execution-endpoint"},
@@ -121,10 +121,17 @@ func TestEveryOptionReachesTheNode(t *testing.T) {
 		"allow-genesis-sync": "true", "clock-offset": "-3h2m", "execution-endpoint": "http://x:1", "jwt-secret": "j",
 		"safe-slots-to-import-optimistically": "9", "metrics-address": ":1", "log-level": "error", "log-format": "json",
 		"state-cache": "1MiB", "deferred-cache": "2MiB", "data-cache": "3MiB", "database-cache": "4MiB", "config": "",
+		"checkpoint-sync-url": "", "checkpoint-root": "", // not beside a checkpoint's files
+		"listen-address": "::", "port": "1", "quic-port": "2", "discovery-port": "3", "announce-address": "1.2.3.4", "upnp": "true", "target-peers": "5",
+		"static-peer": "p", "trusted-peer": "q", "boot-node": "r", "no-discovery": "true", "local-peers": "true", "supernode": "true", "no-backfill": "true",
 	}
 	want := node.Config{
 		DataDir: "d", NetworkConfig: "n", Genesis: "g", CheckpointState: "s", CheckpointBlock: "b", AllowStale: true,
 		ClockOffset: -3*time.Hour - 2*time.Minute, ExecutionEndpoints: []string{"http://x:1"}, JWTSecret: "j", SafeSlots: 9,
+		Networking: &node.Networking{
+			Listen: []string{"::"}, Port: 1, QUICPort: 2, DiscoveryPort: 3, Announce: []string{"1.2.3.4"}, UPnP: true, Peers: 5,
+			Static: []string{"p"}, Trusted: []string{"q"}, Boot: []string{"r"}, NoDiscovery: true, Local: true, Supernode: true, NoBackfill: true,
+		},
 		MetricsAddress: ":1", StateCache: 1 << 20, DeferredCache: 2 << 20, DataCache: 3 << 20, DatabaseCache: 4 << 20,
 	}
 	var flags, environ []string
@@ -149,6 +156,10 @@ func TestEveryOptionReachesTheNode(t *testing.T) {
 		if got.cfg == nil || !reflect.DeepEqual(*got.cfg, want) {
 			t.Errorf("by %s the node is started with\n%+v, want\n%+v (%s)", place, got.cfg, want, got.errs)
 		}
+	}
+	if got := call(nil, "--datadir=d", "--network=hoodi", "--execution-endpoint=http://x:1", "--jwt-secret=j", "--checkpoint-sync-url=http://a,http://b",
+		"--checkpoint-root=0x1"); got.cfg == nil || len(got.cfg.CheckpointURLs) != 1 || got.cfg.CheckpointRoot != "0x1" {
+		t.Errorf("started with %+v, want the sources of a checkpoint (%s)", got.cfg, got.errs)
 	}
 	if got := call(nil, "--datadir=d", "--network=hoodi", "--execution-endpoint=http://x:1", "--jwt-secret=j"); got.cfg == nil || got.cfg.Network != "hoodi" {
 		t.Errorf("started with %+v, want the network hoodi (%s)", got.cfg, got.errs)

@@ -54,6 +54,15 @@ func number(low, high uint64) kind[uint64] {
 	}}
 }
 
+// port is a port to listen on.
+func port() kind[uint16] {
+	show := func(n uint16) string { return strconv.FormatUint(uint64(n), 10) }
+	return kind[uint16]{name: "port", want: "a port from 1 to 65535", show: show, plain: true, parse: func(s string) (uint16, bool) {
+		n, err := strconv.ParseUint(s, 10, 16)
+		return uint16(n), err == nil && n > 0
+	}}
+}
+
 // duration is what time.ParseDuration reads, such as -3h2m.
 func duration() kind[time.Duration] {
 	return kind[time.Duration]{name: "duration", want: "a duration such as 90s or -3h2m", show: time.Duration.String, parse: func(s string) (time.Duration, bool) {

@@ -94,6 +94,7 @@ func (p *program) supervised(cmd *cobra.Command, job func(context.Context, node.
 	if err := c.settings.node.Validate(); err != nil {
 		return c.explain(err)
 	}
+	c.settings.node.Networking = &c.settings.network
 	log := newLog(p.errs, &c.settings, p.environ)
 	return c.explain(supervise(cmd.Context(), log, p.signals, func(ctx context.Context) error {
 		return job(ctx, c.settings.node, log)
@@ -142,6 +143,7 @@ const progressInterval = 5 * time.Second
 
 func (p *program) importFiles(ctx context.Context, cfg node.Config, files node.ImportConfig, log *slog.Logger) error {
 	log.Info("cresset-beacon imports", "version", version(), "datadir", cfg.DataDir, "blocks", files.Blocks)
+	cfg.Networking = nil // blocks come from files
 	told := time.Now()
 	files.Progress = func(done, all int, slot types.Slot) {
 		if time.Since(told) >= progressInterval {

@@ -12,6 +12,7 @@ import (
 // settings is all that the options say.
 type settings struct {
 	node      node.Config
+	network   node.Networking
 	config    string
 	logLevel  string
 	logFormat string
@@ -109,9 +110,13 @@ func many(k kind[string], at func(*settings) *[]string, o option) option {
 const (
 	groupChain     = "chain"
 	groupExecution = "execution client"
+	groupNetwork   = "network"
 	groupOperation = "operation"
 	groupMemory    = "memory"
 )
+
+// maxPeers bounds the option: a thousand peers is more than anybody needs.
+const maxPeers = 1000
 
 // maxSafeSlots bounds the option: at a second a slot that is over a century.
 const maxSafeSlots = 1 << 32
@@ -132,6 +137,10 @@ func options() []option {
 			help: "finalized state to begin at instead of genesis, .ssz or .ssz_snappy"}),
 		one(path, func(s *settings) *string { return &s.node.CheckpointBlock }, option{name: "checkpoint-block", group: groupChain,
 			help: "block of the checkpoint's state"}),
+		many(text("URL"), func(s *settings) *[]string { return &s.node.CheckpointURLs }, option{name: "checkpoint-sync-url", group: groupChain, secret: true,
+			help: "Beacon API to get a finalized state from, of an empty data directory; all that are given have to agree"}),
+		one(text("root"), func(s *settings) *string { return &s.node.CheckpointRoot }, option{name: "checkpoint-root", group: groupChain,
+			help: "root of the finalized block to begin at, in place of the one that the Beacon APIs call finalized"}),
 		one(boolean(), func(s *settings) *bool { return &s.node.AllowStale }, option{name: "allow-genesis-sync", group: groupChain, fallback: "false", boolean: true,
 			help: "start from a state older than the weak subjectivity period: another chain could be made up with the keys of validators who left"}),
 		one(duration(), func(s *settings) *time.Duration { return &s.node.ClockOffset }, option{name: "clock-offset", group: groupChain, fallback: "0s",
@@ -144,6 +153,35 @@ func options() []option {
 		one(number(1, maxSafeSlots), func(s *settings) *uint64 { return &s.node.SafeSlots }, option{name: "safe-slots-to-import-optimistically", group: groupExecution, fallback: "128",
 			help: "age in slots from which the first block with a payload is taken without the execution client's word"}),
 
+		many(text("IP address"), func(s *settings) *[]string { return &s.network.Listen }, option{name: "listen-address", group: groupNetwork,
+			help: "IP address to listen at, one of each family at most; 0.0.0.0 without it"}),
+		one(port(), func(s *settings) *uint16 { return &s.network.Port }, option{name: "port", group: groupNetwork, fallback: "9000",
+			help: "TCP port for peers"}),
+		one(port(), func(s *settings) *uint16 { return &s.network.QUICPort }, option{name: "quic-port", group: groupNetwork, fallback: "9001",
+			help: "UDP port for peers"}),
+		one(port(), func(s *settings) *uint16 { return &s.network.DiscoveryPort }, option{name: "discovery-port", group: groupNetwork, fallback: "9000",
+			help: "UDP port for discovery"}),
+		many(text("IP address"), func(s *settings) *[]string { return &s.network.Announce }, option{name: "announce-address", group: groupNetwork,
+			help: "IP address under which others reach this node, one of each family at most; without it what peers say is believed"}),
+		one(boolean(), func(s *settings) *bool { return &s.network.UPnP }, option{name: "upnp", group: groupNetwork, fallback: "false", boolean: true,
+			help: "ask the router to forward the ports"}),
+		one(number(1, maxPeers), func(s *settings) *uint64 { return &s.network.Peers }, option{name: "target-peers", group: groupNetwork, fallback: "70",
+			help: "how many peers to have"}),
+		many(text("address"), func(s *settings) *[]string { return &s.network.Static }, option{name: "static-peer", group: groupNetwork,
+			help: "peer to be connected always: ENR, or multiaddr with /p2p/"}),
+		many(text("peer id"), func(s *settings) *[]string { return &s.network.Trusted }, option{name: "trusted-peer", group: groupNetwork,
+			help: "peer that is let in always and never left"}),
+		many(text("address"), func(s *settings) *[]string { return &s.network.Boot }, option{name: "boot-node", group: groupNetwork,
+			help: "node to ask for others, beside those of the network: ENR, enode URL, or multiaddr of UDP with /p2p/"}),
+		one(boolean(), func(s *settings) *bool { return &s.network.NoDiscovery }, option{name: "no-discovery", group: groupNetwork, fallback: "false", boolean: true,
+			help: "look for no other peers than static ones"}),
+		one(boolean(), func(s *settings) *bool { return &s.network.Local }, option{name: "local-peers", group: groupNetwork, fallback: "false", boolean: true,
+			help: "take peers at private and loopback addresses, without limits for an address; for networks of one's own"}),
+		one(boolean(), func(s *settings) *bool { return &s.network.Supernode }, option{name: "supernode", group: groupNetwork, fallback: "false", boolean: true,
+			help: "keep all columns of blob data"}),
+		one(boolean(), func(s *settings) *bool { return &s.network.NoBackfill }, option{name: "no-backfill", group: groupNetwork, fallback: "false", boolean: true,
+			help: "leave the blocks before a checkpoint alone; this node is then of less use to others"}),
+
 		one(path, func(s *settings) *string { return &s.config }, option{name: "config", group: groupOperation,
 			help: "file of options, YAML, with the names of this table as keys"}),
 		one(address(), func(s *settings) *string { return &s.node.MetricsAddress }, option{name: "metrics-address", group: groupOperation,
@@ -153,14 +191,14 @@ func options() []option {
 		one(choice("auto", "text", "json"), func(s *settings) *string { return &s.logFormat }, option{name: "log-format", group: groupOperation, fallback: "auto",
 			help: "text, json, or auto: coloured on a terminal, text elsewhere"}),
 
-		one(size(), func(s *settings) *uint64 { return &s.node.StateCache }, option{name: "state-cache", group: groupMemory, fallback: "1536MiB",
-			help: "states kept in memory"}),
-		one(size(), func(s *settings) *uint64 { return &s.node.DeferredCache }, option{name: "deferred-cache", group: groupMemory, fallback: "64MiB",
-			help: "blocks and payloads that wait for something"}),
-		one(size(), func(s *settings) *uint64 { return &s.node.DataCache }, option{name: "data-cache", group: groupMemory, fallback: "512MiB",
-			help: "columns and blobs that wait for their block"}),
-		one(size(), func(s *settings) *uint64 { return &s.node.DatabaseCache }, option{name: "database-cache", group: groupMemory, fallback: "64MiB",
-			help: "what the database keeps of its files"}),
+		one(size(), func(s *settings) *uint64 { return &s.node.StateCache }, option{name: "state-cache", group: groupMemory,
+			help: "states kept in memory; without it 25 % of GOMEMLIMIT where that is set, else 1536MiB"}),
+		one(size(), func(s *settings) *uint64 { return &s.node.DeferredCache }, option{name: "deferred-cache", group: groupMemory,
+			help: "blocks and payloads that wait for something; without it 1 % of GOMEMLIMIT, else 64MiB"}),
+		one(size(), func(s *settings) *uint64 { return &s.node.DataCache }, option{name: "data-cache", group: groupMemory,
+			help: "columns and blobs that wait for their block; without it 8 % of GOMEMLIMIT, else 512MiB"}),
+		one(size(), func(s *settings) *uint64 { return &s.node.DatabaseCache }, option{name: "database-cache", group: groupMemory,
+			help: "what the database keeps of its files; without it 2 % of GOMEMLIMIT, else 64MiB"}),
 	}
 }
 

@@ -69,9 +69,14 @@ func TestACheckpointIsFollowedForwardsAndBackwards(t *testing.T) {
 	d, b := n.drive(fresh, nil)
 	d.SetPeer("source", n.status(source))
 	n.wantHead(fresh)
-	n.until("history is complete", func() bool { return history{fresh}.EarliestBlock() == 0 })
+	// Where history ends moves with the time that the test takes.
+	n.until("history is complete", func() bool { return history{fresh}.EarliestBlock() <= d.historyEnd() })
+	end := d.historyEnd()
 	n.wantDropped(b)
 	for i, signed := range n.r.Blocks[:at] {
+		if signed.Message.Slot < end {
+			continue
+		}
 		root := n.r.Blocks[i+1].Message.ParentRoot
 		if ok, err := fresh.store.HasBlock(root); !ok || err != nil {
 			t.Errorf("block of slot %d is not there: %v", signed.Message.Slot, err)

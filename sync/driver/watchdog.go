@@ -46,7 +46,7 @@ func (d *Driver) watchOver(ctx context.Context, now time.Time) {
 		}
 	}
 	d.watchColumns(now)
-	if s := d.chain.Snapshot(); !run.Running && len(d.peers) > 0 {
+	if s := d.chain.Snapshot(); !run.Running && !run.Surveying && !run.Ahead && len(d.peers) > 0 {
 		if behind := d.clock.CurrentSlot().SubSaturating(s.Head.Slot); uint64(behind) > 2*d.cfg.Spec.SlotsPerEpoch {
 			d.warn(now, "the head is old and no peer is ahead", "the network may make no blocks; if others do, look at the peers and the clock",
 				"behind", behind, "peers", len(d.peers))

@@ -92,6 +92,7 @@ func New(cfg Config) *Machine {
 // Progress is where a run is.
 type Progress struct {
 	Running, Surveying bool
+	Ahead              bool // somebody has what this node does not, and a run is to begin
 	Target             Target
 	Done, All          uint64 // slots
 	Peers              int    // that are being asked
@@ -100,7 +101,7 @@ type Progress struct {
 
 // Progress tells where the run is.
 func (m *Machine) Progress(now time.Time) Progress {
-	p := Progress{Running: m.run != nil, Surveying: m.survey != nil, Target: m.target}
+	p := Progress{Running: m.run != nil, Surveying: m.survey != nil, Ahead: !m.ahead.IsZero(), Target: m.target}
 	if m.run != nil {
 		p.Done, p.All = m.run.Progress()
 		p.Peers, p.Oldest = m.run.Busy(now)

@@ -4,6 +4,7 @@
 // Where to find what:
 //
 //	server.go   what the handlers need, and the map of them
+//	streams.go  which protocols a host answers in an epoch
 //	control.go  status, goodbye, ping, metadata
 //	branch.go   the canonical chain of a range of slots, as of one moment
 //	blocks.go   blocks by range, by root and by head; payload envelopes

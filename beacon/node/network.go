@@ -1,0 +1,238 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cresset/cresset/beacon/das"
+	"github.com/cresset/cresset/beacon/metrics"
+	"github.com/cresset/cresset/beacon/p2p"
+	"github.com/cresset/cresset/beacon/p2p/peers"
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
+	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/gossip"
+	"github.com/cresset/cresset/sync/driver"
+	"github.com/cresset/cresset/sync/peering"
+	"github.com/cresset/cresset/sync/reqresp"
+	"github.com/cresset/cresset/sync/server"
+)
+
+// Networking is how a node takes part in the network.
+type Networking struct {
+	// Listen are addresses to listen at, one of each family at most; none for 0.0.0.0. Port is that of TCP, QUICPort and DiscoveryPort those
+	// of UDP, 0 for the defaults; Loose takes any ports that are free.
+	Listen        []string
+	Port          uint16
+	QUICPort      uint16
+	DiscoveryPort uint16
+	Loose         bool
+	// Announce are the addresses to tell others, if they are not the ones listened at.
+	Announce []string
+	UPnP     bool
+	// Peers is how many there are to be, 0 for the default.
+	Peers uint64
+	// Static peers are always connected, Trusted ones never left; Boot nodes are asked for others, beside those of the network.
+	Static, Trusted, Boot []string
+	NoDiscovery           bool
+	// Local takes peers at private addresses without limits, for networks of one's own.
+	Local bool
+	// Supernode keeps all columns.
+	Supernode bool
+	// NoBackfill leaves the blocks before a checkpoint alone.
+	NoBackfill bool
+}
+
+// peerNetwork is the parts of a node that take part in the network.
+type peerNetwork struct {
+	host    *p2p.Host
+	peering *peering.Peering
+	server  *reqresp.Server
+	light   *server.Light
+	driver  *driver.Driver
+	table   *reqresp.Table
+	offer   *server.Offer
+}
+
+// newHost makes the host, from whose name the columns to keep follow, and what talks to peers.
+func (n *node) newHost(genesisValidatorsRoot types.Root, boot []string) error {
+	cfg := n.cfg.Networking
+	listen, err := addresses("listen-address", cfg.Listen)
+	if err != nil {
+		return err
+	}
+	announce, err := addresses("announce-address", cfg.Announce)
+	if err != nil {
+		return err
+	}
+	w := &peerNetwork{table: reqresp.NewTable(n.spec)}
+	w.peering = peering.New(peering.Config{Spec: n.spec, Clock: n.clock, Log: n.log, MetaData: types.MetaData{
+		SeqNumber: uint64(time.Now().Unix()), // higher than that of an earlier process
+		Attnets:   ssz.NewBitvector(n.spec.AttestationSubnetCount), Syncnets: ssz.NewBitvector(params.SyncCommitteeSubnetCount),
+		CustodyGroupCount: n.custodyGroups(),
+	}})
+	fork, next := p2p.Forks(n.spec, genesisValidatorsRoot, n.clock.CurrentEpoch())
+	w.host, err = p2p.New(p2p.Config{
+		Spec: n.spec, Dir: filepath.Join(n.cfg.DataDir, "network"), Agent: "cresset",
+		Listen: listen, Ports: p2p.Ports{TCP: cfg.Port, QUIC: cfg.QUICPort, Discovery: cfg.DiscoveryPort, Loose: cfg.Loose}, Announce: announce, UPnP: cfg.UPnP,
+		Peers:  peers.Config{Target: int(cfg.Peers), Trusted: cfg.Trusted, ExemptLocal: cfg.Local},
+		Static: cfg.Static, Boot: append(boot, cfg.Boot...), NoDiscovery: cfg.NoDiscovery,
+		Local: p2p.Local{Fork: fork, NextForkDigest: next, CustodyGroupCount: n.custodyGroups()},
+		SubscribedSubnets: func(id [32]byte) []uint64 {
+			return gossip.ComputeSubscribedSubnets(n.spec, das.NodeID(id), n.clock.CurrentEpoch())
+		},
+		Handler: w.peering, Goodbye: w.peering.Goodbye,
+		Log: n.log, Metrics: metrics.NewP2P(n.metrics), Now: n.clock.Now,
+	})
+	if err != nil {
+		return fmt.Errorf("network: %w", err)
+	}
+	n.net = w
+	return nil
+}
+
+// addresses parses IP addresses.
+func addresses(option string, texts []string) (out []netip.Addr, err error) {
+	for _, text := range texts {
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, wrong([]string{option}, "%s is %q, want an IP address", option, text)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// custodyGroups is how many custody groups the node keeps. Spec: CUSTODY_REQUIREMENT (fulu/das-core.md).
+func (n *node) custodyGroups() uint64 {
+	if n.cfg.Networking.Supernode {
+		return n.spec.NumberOfCustodyGroups
+	}
+	return n.spec.CustodyRequirement
+}
+
+// connect puts together what needs the chain.
+func (n *node) connect(genesisValidatorsRoot types.Root) error {
+	w := n.net
+	digests := reqresp.NewDigests(n.spec, genesisValidatorsRoot)
+	client := reqresp.NewClient(reqresp.ClientConfig{Table: w.table, Digests: digests, Opener: opener{w.host}, Clock: n.clock})
+	var err error
+	w.driver, err = driver.New(driver.Config{
+		Spec: n.spec, Chain: n.chain, Clock: n.clock, Client: client, Peers: w.host, Log: n.log, Metrics: metrics.NewSync(n.metrics),
+		Custody: n.custody(), NoBackfill: n.cfg.Networking.NoBackfill, BatchBytes: n.memory.batches,
+	})
+	if err != nil {
+		return err
+	}
+	w.light = server.NewLight(server.LightConfig{Spec: n.spec, Chain: n.chain, Blocks: n.store, Log: n.log})
+	w.server = reqresp.NewServer(reqresp.ServerConfig{
+		Table: w.table, Digests: digests, Clock: n.clock, Report: w.report,
+		Handlers: server.Handlers(server.Config{
+			Spec: n.spec, Clock: n.clock, Chain: server.FromChain(n.chain), Blocks: n.store, Data: n.store, History: w.peering, Peers: w.peering, Light: w.light,
+		}),
+	})
+	w.offer = server.NewOffer(w.host, w.server)
+	w.peering.Attach(peering.Parts{Chain: n.chain, Digests: digests, Client: client, Host: w.host, Sync: w.driver})
+	needs := map[peers.Need]int{}
+	for _, column := range n.custody() {
+		needs[peers.Need{Kind: peers.Column, Index: column}] = 2
+	}
+	w.host.SetNeeds(needs)
+	return w.host.Listen()
+}
+
+// runNetwork runs the parts.
+func (n *node) runNetwork(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.net.host.Run(ctx) })
+	g.Go(func() error { return n.net.peering.Run(ctx) })
+	g.Go(func() error { return n.net.driver.Run(ctx) })
+	g.Go(func() error { return n.net.light.Run(ctx) })
+	g.Go(func() error { return n.keepUp(ctx) })
+	return g.Wait()
+}
+
+// keepUp follows the epochs: which protocols are offered, and what the node record says.
+func (n *node) keepUp(ctx context.Context) error {
+	_, root, err := n.store.Genesis()
+	if err != nil {
+		return err
+	}
+	for {
+		epoch := n.clock.CurrentEpoch()
+		n.net.offer.Update(ctx)
+		if err := n.announce(epoch, root); err != nil {
+			n.log.Warn("the node record cannot be brought up to date, others may not find this node", "error", err)
+		}
+		next, err := types.ComputeStartSlotAtEpoch(n.spec, epoch+1)
+		if err != nil {
+			return err
+		}
+		if err := n.clock.WaitUntil(ctx, n.clock.StartOf(next)); err != nil {
+			return err
+		}
+	}
+}
+
+// announce tells others which subnets this node is on, and on which fork.
+// Spec: "Attestation subnet subscription", "ENR structure" (phase0; modified fulu).
+func (n *node) announce(epoch types.Epoch, genesisValidatorsRoot types.Root) error {
+	subnets := ssz.NewBitvector(n.spec.AttestationSubnetCount)
+	for _, i := range gossip.ComputeSubscribedSubnets(n.spec, das.NodeID(n.net.host.NodeID()), epoch) {
+		subnets.SetBitAt(i, true)
+	}
+	if string(n.net.peering.MetaData().Attnets) != string(subnets) {
+		n.net.peering.SetMetaData(func(m *types.MetaData) { m.Attnets = subnets })
+	}
+	m := n.net.peering.MetaData()
+	fork, next := p2p.Forks(n.spec, genesisValidatorsRoot, epoch)
+	return n.net.host.Update(p2p.Local{Fork: fork, NextForkDigest: next, Attnets: m.Attnets, Syncnets: m.Syncnets, CustodyGroupCount: m.CustodyGroupCount})
+}
+
+// report tells the peer manager what a peer did on a stream of its own.
+func (w *peerNetwork) report(i reqresp.Incident) {
+	offences := map[reqresp.Fault]peers.Offence{
+		reqresp.FaultRequest: peers.Wrong, reqresp.FaultConcurrency: peers.Useless, reqresp.FaultSlow: peers.Slow,
+	}
+	if o, bad := offences[i.Fault]; bad {
+		w.host.Report(i.Peer, o, fmt.Sprintf("%v: %v", i.Protocol, i.Err))
+	}
+}
+
+// opener opens streams to peers for the client.
+type opener struct{ host *p2p.Host }
+
+// Open implements reqresp.Opener.
+func (o opener) Open(ctx context.Context, peer, protocol string) (reqresp.Stream, error) {
+	s, err := o.host.Open(ctx, peer, protocol)
+	if errors.Is(err, p2p.ErrUnsupported) {
+		return nil, fmt.Errorf("%w: %w", reqresp.ErrUnsupported, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// custody is the columns that the node keeps: those that follow from its name, or all of them for a node without a network, which has nobody
+// to ask for one later. Spec: get_custody_groups, compute_columns_for_custody_group (fulu).
+func (n *node) custody() []uint64 {
+	if n.net == nil {
+		columns := make([]uint64, n.spec.NumberOfColumns)
+		for i := range columns {
+			columns[i] = uint64(i)
+		}
+		return columns
+	}
+	columns, err := n.net.host.Columns(n.net.host.ID(), n.custodyGroups())
+	if err != nil {
+		panic(err) // its own name is one
+	}
+	return columns
+}
