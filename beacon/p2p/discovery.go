@@ -118,8 +118,12 @@ func (h *Host) parseContact(text string) (peers.Contact, error) {
 // loosePorts is how often a free port is looked for that both families can have.
 const loosePorts = 16
 
-// listen opens the UDP ports and begins to answer.
+// listen opens the UDP ports and begins to answer. Without discovery there is the record alone.
 func (d *discovery) listen() error {
+	if d.h.cfg.NoDiscovery {
+		d.announce()
+		return nil
+	}
 	conns, err := d.open()
 	if err != nil {
 		return err
@@ -212,6 +216,9 @@ func (d *discovery) fallback(ip net.IP) { d.record.SetFallbackIP(ip) }
 
 // addresses are those that discovery answers at.
 func (d *discovery) addresses() (out []string) {
+	if d.port == 0 {
+		return nil
+	}
 	n := d.record.Node()
 	var ip4 enr.IPv4Addr
 	var ip6 enr.IPv6Addr
@@ -360,6 +367,9 @@ func (d *discovery) judge(n *enode.Node) (outcome string) {
 		return "other chain"
 	}
 	c := r.Contact(d.h.cfg.Spec)
+	if !d.h.cfg.Peers.ExemptLocal {
+		c = c.Public()
+	}
 	c.Diverges = diverges
 	switch {
 	case c.ID == d.h.id:
@@ -392,8 +402,6 @@ func (h *Host) Update(local Local) error {
 	h.mu.Lock()
 	h.mu.local = local
 	h.mu.Unlock()
-	if h.disc != nil {
-		h.disc.update(local)
-	}
+	h.disc.update(local)
 	return nil
 }

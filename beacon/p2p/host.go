@@ -31,8 +31,8 @@ type Host struct {
 	host host.Host
 	id   string // our own name
 	key  crypto.PrivKey
-	node [32]byte   // our node id
-	disc *discovery // nil without discovery
+	node [32]byte // our node id
+	disc *discovery
 
 	mu struct {
 		sync.Mutex
@@ -42,7 +42,6 @@ type Host struct {
 		news      []news // for the handler
 		announced map[string]bool
 		local     Local
-		listening bool
 		warned    time.Time // that nobody dials us
 	}
 
@@ -50,6 +49,11 @@ type Host struct {
 	wake   chan struct{} // there are actions, or the table changed
 	tell   chan struct{} // there is news
 	hungry chan struct{} // more peers are to be looked for
+
+	listened struct {
+		sync.Once
+		err error
+	}
 
 	// shutdown
 	work   sync.WaitGroup // dials and goodbyes
@@ -86,10 +90,8 @@ func New(cfg Config) (*Host, error) {
 	if err := h.build(); err != nil {
 		return nil, err
 	}
-	if !cfg.NoDiscovery {
-		if h.disc, err = newDiscovery(h); err != nil {
-			return nil, errors.Join(err, h.Close())
-		}
+	if h.disc, err = newDiscovery(h); err != nil {
+		return nil, errors.Join(err, h.Close())
 	}
 	h.loadBook()
 	return h, nil
@@ -142,13 +144,11 @@ func (h *Host) addStatic() error {
 
 // Listen opens the ports. An error names the address that could not be had.
 func (h *Host) Listen() error {
-	h.mu.Lock()
-	already := h.mu.listening
-	h.mu.listening = true
-	h.mu.Unlock()
-	if already {
-		return nil
-	}
+	h.listened.Do(func() { h.listened.err = h.listen() })
+	return h.listened.err
+}
+
+func (h *Host) listen() error {
 	for _, ip := range h.cfg.Listen {
 		for _, text := range []string{multiaddr(ip, "udp", h.cfg.Ports.QUIC), multiaddr(ip, "tcp", h.cfg.Ports.TCP)} {
 			a, err := ma.NewMultiaddr(text)
@@ -160,10 +160,8 @@ func (h *Host) Listen() error {
 			}
 		}
 	}
-	if h.disc != nil {
-		if err := h.disc.listen(); err != nil {
-			return err
-		}
+	if err := h.disc.listen(); err != nil {
+		return err
 	}
 	h.cfg.Log.Info("listening", "peer", h.id, "addresses", h.host.Network().ListenAddresses(), "record", h.ENR())
 	return nil
@@ -212,7 +210,8 @@ func (h *Host) ID() string { return h.id }
 // interval is how often the peer manager is asked.
 const interval = time.Second
 
-// Run dials, finds and leaves peers until the context ends; then it says goodbye, and closes. It listens if Listen was not called.
+// Run dials, finds and leaves peers until the context ends; then it says goodbye, and closes. It listens if Listen was not called. Of peers
+// that go because the context ended the handler is not told.
 func (h *Host) Run(ctx context.Context) error {
 	if err := h.Listen(); err != nil {
 		return errors.Join(err, h.Close())
@@ -221,26 +220,23 @@ func (h *Host) Run(ctx context.Context) error {
 	g.Go(func() error { return h.act(inner) })
 	g.Go(func() error { return h.inform(inner) })
 	g.Go(func() error { return h.keepBook(inner) })
-	if h.disc != nil {
-		g.Go(func() error { return h.disc.run(inner) })
-	}
+	g.Go(func() error { return h.disc.run(inner) })
 	if h.cfg.UPnP {
 		g.Go(func() error { return h.mapPorts(inner) })
 	}
 	err := g.Wait()
 	h.work.Wait()
 	h.sayGoodbye()
-	err = errors.Join(err, h.Close())
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return nil
+	if ctx.Err() != nil {
+		err = nil // what was to end has ended
 	}
-	return err
+	return errors.Join(err, h.Close())
 }
 
 // Close ends everything and waits for it. It may be called more than once, and after Run.
 func (h *Host) Close() error {
 	h.closed.Do(func() {
-		if h.disc != nil {
+		if h.disc != nil { // nil where New failed
 			h.disc.close()
 		}
 		h.err = h.host.Close()

@@ -3,6 +3,7 @@ package p2p
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/cresset/cresset/beacon/p2p/peers"
@@ -11,7 +12,7 @@ import (
 // Identity is who we are on the network. Source: Beacon API, getNetworkIdentity; the metadata comes from who keeps it.
 type Identity struct {
 	PeerID             string
-	ENR                string // empty without discovery
+	ENR                string
 	P2PAddresses       []string
 	DiscoveryAddresses []string
 }
@@ -22,22 +23,18 @@ func (h *Host) Identity() Identity {
 	for _, a := range h.host.Addrs() {
 		i.P2PAddresses = append(i.P2PAddresses, a.String()+"/p2p/"+h.id)
 	}
-	if h.disc != nil {
-		i.DiscoveryAddresses = h.disc.addresses()
-	}
+	i.DiscoveryAddresses = h.disc.addresses()
 	return i
 }
 
-// ENR is our node record, empty without discovery.
-func (h *Host) ENR() string {
-	if h.disc == nil {
-		return ""
-	}
-	return h.disc.record.Node().String()
-}
+// ENR is our node record in its textual form.
+func (h *Host) ENR() string { return h.disc.record.Node().String() }
 
 // NodeID is our discovery node id, from which our subnets and custody follow.
 func (h *Host) NodeID() [32]byte { return h.node }
+
+// longestAgent bounds what is shown of a peer's name for its program.
+const longestAgent = 256
 
 // PeerInfo is what is known of a peer. Source: Beacon API, getPeers.
 type PeerInfo struct {
@@ -58,7 +55,9 @@ func (h *Host) peerInfo(i peers.Info) PeerInfo {
 	}
 	if id, err := ParsePeer(i.ID); err == nil {
 		if agent, err := h.host.Peerstore().Get(id, "AgentVersion"); err == nil {
-			p.Agent, _ = agent.(string)
+			if text, ok := agent.(string); ok {
+				p.Agent = strings.ToValidUTF8(text[:min(len(text), longestAgent)], "")
+			}
 		}
 	}
 	return p
@@ -127,7 +126,7 @@ func (h *Host) portsText() string {
 		four = four || ip.Is4()
 	}
 	text := fmt.Sprintf("TCP port %d and UDP port %d", h.port(four, false), h.port(four, true))
-	if h.disc != nil {
+	if h.disc.port != 0 {
 		text = fmt.Sprintf("TCP port %d and UDP ports %d and %d", h.port(four, false), h.port(four, true), h.disc.port)
 	}
 	return text

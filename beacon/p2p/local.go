@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/p2p/enr"
@@ -45,7 +46,7 @@ func (l *Local) write(spec *params.Spec, record *enode.LocalNode) {
 	// "This new field MUST be added once FULU_FORK_EPOCH is assigned any value other than FAR_FUTURE_EPOCH."
 	if spec.ForkEpoch(params.Fulu) != params.FarFutureEpoch {
 		record.Set(enr.WithEntry(keyCustody, l.CustodyGroupCount))
-		record.Set(enr.WithEntry(keyNextDigest, l.NextForkDigest[:]))
+		record.Set(enr.WithEntry(keyNextDigest, slices.Clone(l.NextForkDigest[:])))
 	}
 }
 

@@ -42,9 +42,7 @@ func (h *Host) mappings() (out []mapping) {
 	}
 	add("TCP", h.port(true, false), "tcp")
 	add("UDP", h.port(true, true), "quic")
-	if h.disc != nil {
-		add("UDP", h.disc.port, "discovery")
-	}
+	add("UDP", h.disc.port, "discovery")
 	return out
 }
 
@@ -96,7 +94,5 @@ func (h *Host) learnAddress(router nat.Interface) {
 		h.cfg.Log.Debug("the router does not tell its address", "error", err)
 		return
 	}
-	if h.disc != nil {
-		h.disc.fallback(ip)
-	}
+	h.disc.fallback(ip)
 }

@@ -62,8 +62,17 @@ func (m *Manager) AdmitAddress(ip netip.Addr) error {
 	return nil
 }
 
-// admitPlace decides whether one more peer may be at an address.
-func (m *Manager) admitPlace(ip netip.Addr) error {
+// addAll counts each address of a peer once, though it stands there with several ports.
+func (x *places) addAll(ips []netip.Addr) {
+	for i, ip := range ips {
+		if !slices.Contains(ips[:i], ip) {
+			x.add(canonical(ip), 1)
+		}
+	}
+}
+
+// admitPlace decides whether one more peer may be at an address, besides those that are expected there.
+func (m *Manager) admitPlace(ip netip.Addr, expected *places) error {
 	ip = canonical(ip)
 	if err := m.AdmitAddress(ip); err != nil {
 		return err
@@ -71,11 +80,12 @@ func (m *Manager) admitPlace(ip netip.Addr) error {
 	if m.cfg.ExemptLocal && isLocal(ip) {
 		return nil
 	}
-	if n := m.places.addresses[ip]; n >= m.cfg.PerAddress {
+	if n := m.places.addresses[ip] + expected.addresses[ip]; n >= m.cfg.PerAddress {
 		return fmt.Errorf("%w: %d at %v, at most %d are allowed", ErrLimit, n, ip, m.cfg.PerAddress)
 	}
-	if r := rangeOf(ip); m.places.ranges[r] >= m.cfg.PerRange {
-		return fmt.Errorf("%w: %d in %v, at most %d are allowed", ErrLimit, m.places.ranges[r], r, m.cfg.PerRange)
+	r := rangeOf(ip)
+	if n := m.places.ranges[r] + expected.ranges[r]; n >= m.cfg.PerRange {
+		return fmt.Errorf("%w: %d in %v, at most %d are allowed", ErrLimit, n, r, m.cfg.PerRange)
 	}
 	return nil
 }
@@ -97,7 +107,7 @@ func (m *Manager) AdmitPeer(now time.Time, id string, d Direction, ip netip.Addr
 		return nil // one more connection to a peer that is here, or one that the operator wants
 	}
 	if ip.IsValid() {
-		if err := m.admitPlace(ip); err != nil {
+		if err := m.admitPlace(ip, &places{}); err != nil {
 			return err
 		}
 	}

@@ -116,20 +116,33 @@ func (m *Manager) Disconnect(now time.Time, id string, reason uint64, why string
 		return nil
 	}
 	m.rest(now, p, reason)
-	return m.leave(p, reason, why)
+	return m.leave(now, p, reason, why)
 }
 
-func (m *Manager) leave(p *peer, reason uint64, why string) []Action {
+func (m *Manager) leave(now time.Time, p *peer, reason uint64, why string) []Action {
 	if !p.up || p.leaving {
 		return nil
 	}
-	p.leaving = true
-	return []Action{Leave{p.id, reason, why}}
+	p.leaving, p.leave, p.leftAt = true, Leave{p.id, reason, why}, now
+	return []Action{p.leave}
+}
+
+// leaveAgain is when a peer that is still here is left once more: a connection may have been opened while the others were closed.
+const leaveAgain = 10 * time.Second
+
+func (m *Manager) stillHere(now time.Time) (out []Action) {
+	for _, p := range m.connected {
+		if p.leaving && now.Sub(p.leftAt) >= leaveAgain {
+			p.leftAt = now
+			out = append(out, p.leave)
+		}
+	}
+	return out
 }
 
 // Tick decides what to do now. It is to be called about once a second.
 func (m *Manager) Tick(now time.Time) []Action {
-	return append(m.prune(now), m.nextDials(now)...)
+	return slices.Concat(m.stillHere(now), m.prune(now), m.nextDials(now))
 }
 
 // Hungry tells whether more peers are to be looked for.
@@ -147,6 +160,13 @@ func (m *Manager) nextDials(now time.Time) (out []Action) {
 		}
 	}
 	unmet := m.Unmet()
+	under := places{addresses: map[netip.Addr]int{}, ranges: map[netip.Prefix]int{}} // dials under way
+	for _, p := range m.peers {
+		if p.dialling {
+			under.addAll(p.contact.IPs)
+			meet(unmet, p)
+		}
+	}
 	wanted := make(map[*peer]int, len(candidates))
 	for _, p := range candidates {
 		for n := range unmet {
@@ -166,32 +186,41 @@ func (m *Manager) nextDials(now time.Time) (out []Action) {
 			cmp.Compare(a.id, b.id),
 		)
 	})
-	places := len(m.connected) + m.dials
+	total := len(m.connected) + m.dials
 	outbound := m.count(Outbound) + m.dials
 	for _, p := range candidates {
 		if m.dials >= mostDials {
 			break
 		}
 		always := p.static || p.trusted
-		free := places < m.cfg.Target || places < m.cfg.Most() && (wanted[p] > 0 || outbound < m.cfg.Outbound)
-		if !always && (!free || !m.roomAt(p)) {
+		free := total < m.cfg.Target || total < m.cfg.Most() && (wanted[p] > 0 || outbound < m.cfg.Outbound)
+		if !always && (!free || !m.roomAt(p, &under)) {
 			continue
 		}
-		for n := range unmet { // that a dial under way may meet is not asked of a second one
-			if p.offers.Has(n) {
-				if unmet[n]--; unmet[n] <= 0 {
-					delete(unmet, n)
-					m.unwant(n, candidates, wanted)
-				}
-			}
+		for _, n := range meet(unmet, p) {
+			m.unwant(n, candidates, wanted)
 		}
 		p.dialling = true
+		under.addAll(p.contact.IPs)
 		m.dials++
-		places++
+		total++
 		outbound++
 		out = append(out, Dial{p.contact})
 	}
 	return out
+}
+
+// meet takes what a peer offers from what is missing, so that no second one is dialled for the same, and returns what is missing no more.
+func meet(unmet map[Need]int, p *peer) (met []Need) {
+	for n := range unmet {
+		if p.offers.Has(n) {
+			if unmet[n]--; unmet[n] <= 0 {
+				delete(unmet, n)
+				met = append(met, n)
+			}
+		}
+	}
+	return met
 }
 
 // unwant takes a need that is met now from what the candidates are wanted for.
@@ -203,9 +232,12 @@ func (m *Manager) unwant(n Need, candidates []*peer, wanted map[*peer]int) {
 	}
 }
 
-// roomAt tells whether one of a peer's addresses may be dialled. An address by name is not known here and may.
-func (m *Manager) roomAt(p *peer) bool {
-	return len(p.contact.IPs) == 0 || slices.ContainsFunc(p.contact.IPs, func(ip netip.Addr) bool { return m.admitPlace(ip) == nil })
+// roomAt tells whether one of a peer's addresses may be dialled. An address by name is not known here and may. Dials under way count, so
+// that many records with one address do not make us dial it all the time.
+func (m *Manager) roomAt(p *peer, under *places) bool {
+	return len(p.contact.IPs) == 0 || slices.ContainsFunc(p.contact.IPs, func(ip netip.Addr) bool {
+		return m.admitPlace(ip, under) == nil
+	})
 }
 
 func compareBools(a, b bool) int {

@@ -18,6 +18,19 @@ type Contact struct {
 	Diverges bool
 }
 
+// Public is the contact without addresses that do not lead through the internet. Addrs and IPs have to go together, one IP an address.
+func (c Contact) Public() Contact {
+	var addrs []string
+	var ips []netip.Addr
+	for i, ip := range c.IPs {
+		if !isLocal(ip) && i < len(c.Addrs) {
+			addrs, ips = append(addrs, c.Addrs[i]), append(ips, ip)
+		}
+	}
+	c.Addrs, c.IPs = addrs, ips
+	return c
+}
+
 // Direction tells who dialled.
 type Direction uint8
 
@@ -35,6 +48,8 @@ type peer struct {
 	// the connection
 	up        bool
 	leaving   bool // an action to leave it was given
+	leave     Leave
+	leftAt    time.Time
 	direction Direction
 	ip        netip.Addr // of the last connection
 	addr      string
@@ -84,6 +99,9 @@ func New(cfg Config, now time.Time) *Manager {
 // AddStatic adds a peer that is dialled whenever it is not connected.
 func (m *Manager) AddStatic(c Contact) {
 	p := m.known(c.ID, time.Time{})
+	if p.static { // another address of the same peer
+		c.Addrs, c.IPs = append(p.contact.Addrs, c.Addrs...), append(p.contact.IPs, c.IPs...)
+	}
 	p.static, p.contact, p.offers = true, c, c.Offers
 }
 
@@ -141,7 +159,7 @@ func (m *Manager) lessMissed(a, b *peer, now time.Time) bool {
 
 // Discovered is told of a peer that was found.
 func (m *Manager) Discovered(now time.Time, c Contact) {
-	if len(c.Addrs) == 0 || !m.cfg.ExemptLocal && !slices.ContainsFunc(c.IPs, func(ip netip.Addr) bool { return !isLocal(ip) }) {
+	if len(c.Addrs) == 0 {
 		return
 	}
 	p := m.known(c.ID, now)
@@ -165,7 +183,7 @@ func (m *Manager) Connected(now time.Time, id string, d Direction, ip netip.Addr
 	}
 	refused := m.AdmitPeer(now, id, d, ip)
 	p.up, p.leaving, p.direction, p.ip, p.addr, p.since = true, false, d, canonical(ip), addr, now
-	p.failures, p.gossip = 0, 0
+	p.gossip = 0
 	m.dialled(p)
 	m.connected[id] = p
 	m.places.add(p.ip, 1)
@@ -176,10 +194,10 @@ func (m *Manager) Connected(now time.Time, id string, d Direction, ip netip.Addr
 	case refused == nil:
 		return nil
 	case errors.Is(refused, ErrBanned):
-		return m.leave(p, GoodbyeBanned, refused.Error())
+		return m.leave(now, p, GoodbyeBanned, refused.Error())
 	}
 	m.rest(now, p, GoodbyeTooMany)
-	return m.leave(p, GoodbyeTooMany, refused.Error())
+	return m.leave(now, p, GoodbyeTooMany, refused.Error())
 }
 
 // Disconnected is told that the last connection to a peer is gone.
@@ -188,8 +206,9 @@ func (m *Manager) Disconnected(now time.Time, id string) {
 	if p == nil {
 		return
 	}
-	// A peer that leaves soon is one that does not want us now.
-	if lasted := now.Sub(p.since); p.direction == Outbound && lasted < grace {
+	if now.Sub(p.since) >= grace {
+		p.failures = 0
+	} else if p.direction == Outbound { // a peer that leaves soon does not want us now
 		p.failures = min(p.failures+1, mostFailures)
 	}
 	p.up, p.leaving, p.told, p.since = false, false, false, now

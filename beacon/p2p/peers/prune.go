@@ -47,7 +47,7 @@ func (m *Manager) prune(now time.Time) (out []Action) {
 		}
 		excess--
 		m.rest(now, p, GoodbyeTooMany)
-		out = append(out, m.leave(p, GoodbyeTooMany, "more peers than the target")...)
+		out = append(out, m.leave(now, p, GoodbyeTooMany, "more peers than the target")...)
 	}
 	return out
 }

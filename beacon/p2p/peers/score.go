@@ -88,10 +88,10 @@ func (m *Manager) Penalise(now time.Time, id string, o Offence) []Action {
 	if value <= banBelow && !p.banned.After(now) {
 		p.banned = now.Add(banTime << min(p.score.bans, mostRepeats))
 		p.score.bans++
-		return m.leave(p, GoodbyeBanned, "banned after: "+o.String())
+		return m.leave(now, p, GoodbyeBanned, "banned after: "+o.String())
 	}
 	if value <= leaveBelow {
-		return m.leave(p, GoodbyeBadScore, "score too low after: "+o.String())
+		return m.leave(now, p, GoodbyeBadScore, "score too low after: "+o.String())
 	}
 	return nil
 }
