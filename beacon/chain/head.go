@@ -24,6 +24,7 @@ func (c *Chain) updateHead(cause string) {
 	c.w.noHead = false
 	old, oldBlock := c.w.head, c.w.headBlock
 	c.w.head, c.w.headBlock = node, block
+	left := branchLeft(oldBlock, block) // before finality cuts the branches off
 	c.w.justified = c.w.fc.JustifiedCheckpoint()
 	finalized := c.w.fc.FinalizedCheckpoint()
 	var final *finalJob
@@ -36,7 +37,7 @@ func (c *Chain) updateHead(cause string) {
 	}
 	c.publish()
 	if node != old {
-		c.announce(oldBlock, block, node)
+		c.announce(oldBlock, left, block, node)
 	}
 	c.notifier.set(c.headUpdate())
 }
@@ -92,22 +93,31 @@ func (c *Chain) fillHeadState(s *Snapshot) {
 	}
 }
 
-// announce publishes the events of a new head.
-func (c *Chain) announce(old, head *Block, node forkchoice.Node) {
+// branchLeft is how many slots of the old head's branch the new head does not build on, 0 if it builds on the old head.
+func branchLeft(old, head *Block) uint64 {
+	if old == nil || old == head {
+		return 0
+	}
+	common := commonAncestor(old, head)
+	switch common {
+	case old:
+		return 0
+	case nil:
+		return uint64(old.Slot)
+	}
+	return uint64(old.Slot - common.Slot)
+}
+
+// announce publishes the events of a new head. Left is how many slots of the old one's branch were left.
+func (c *Chain) announce(old *Block, left uint64, head *Block, node forkchoice.Node) {
 	optimistic := c.w.fc.IsOptimisticAt(node)
-	if old != nil && old != head {
-		if common := commonAncestor(old, head); common != old {
-			depth := uint64(old.Slot)
-			if common != nil {
-				depth -= uint64(common.Slot)
-			}
-			c.metrics.Reorgs.Inc()
-			c.log.Info("the head moved to another branch", "slot", head.Slot, "head", head.Root, "old slot", old.Slot, "old head", old.Root, "depth", depth)
-			c.events.publish(ReorgEvent{
-				Slot: head.Slot, Depth: depth, OldHead: old.Root, NewHead: head.Root, OldState: old.StateRoot, NewState: head.StateRoot,
-				Epoch: c.epochOf(head.Slot), ExecutionOptimistic: optimistic,
-			})
-		}
+	if left > 0 {
+		c.metrics.Reorgs.Inc()
+		c.log.Info("the head moved to another branch", "slot", head.Slot, "head", head.Root, "old slot", old.Slot, "old head", old.Root, "depth", left)
+		c.events.publish(ReorgEvent{
+			Slot: head.Slot, Depth: left, OldHead: old.Root, NewHead: head.Root, OldState: old.StateRoot, NewState: head.StateRoot,
+			Epoch: c.epochOf(head.Slot), ExecutionOptimistic: optimistic,
+		})
 	}
 	epoch := c.epochOf(head.Slot)
 	c.events.publish(HeadEvent{

@@ -58,6 +58,7 @@ type peerNetwork struct {
 	driver  *driver.Driver
 	table   *reqresp.Table
 	offer   *server.Offer
+	listen  []netip.Addr
 }
 
 // newHost makes the host, from whose name the columns to keep follow, and what talks to peers.
@@ -71,7 +72,7 @@ func (n *node) newHost(genesisValidatorsRoot types.Root, boot []string) error {
 	if err != nil {
 		return err
 	}
-	w := &peerNetwork{table: reqresp.NewTable(n.spec)}
+	w := &peerNetwork{table: reqresp.NewTable(n.spec), listen: listen}
 	w.peering = peering.New(peering.Config{Spec: n.spec, Clock: n.clock, Log: n.log, MetaData: types.MetaData{
 		SeqNumber: uint64(time.Now().Unix()), // higher than that of an earlier process
 		Attnets:   ssz.NewBitvector(n.spec.AttestationSubnetCount), Syncnets: ssz.NewBitvector(params.SyncCommitteeSubnetCount),

@@ -196,6 +196,7 @@ func (n *node) newEngine(anchor *chain.Anchor, genesisTime uint64) (*engine.Clie
 		}
 		cfg.Endpoints = []engine.Endpoint{{Name: EmbeddedEngine, URL: "http://embedded", JWTSecretFile: secret}}
 		cfg.Transport = embedded
+		cfg.GenesisHash = nil // it begins where this node does
 		return engine.New(cfg)
 	}
 	for _, url := range n.cfg.ExecutionEndpoints {

@@ -101,11 +101,11 @@ func (m *Machine) missed(now time.Time, f *flight, b *batch, class Class, reason
 	switch class {
 	case Slow:
 		p.slow(now)
-		m.do(Penalise{Peer: p.ID, Reason: reason})
+		m.do(Penalise{Peer: p.ID, Reason: reason, Slow: true})
 	case Absent:
 		m.do(Penalise{Peer: p.ID, Reason: reason})
 	case Broken:
-		m.drop(p.ID)
+		m.distrust(p.ID)
 		m.do(Penalise{Peer: p.ID, Reason: reason, Drop: true})
 	case Ours:
 		p.slow(now) // not at once again, that is

@@ -149,7 +149,7 @@ func (m *Machine) Imported(now time.Time, id uint64, result Result, part Part, r
 			alone := len(b.from[part]) == 1 // of several it is not known who it was
 			m.do(Penalise{Peer: id, Reason: fmt.Sprintf("%s of %v: %s", part, b, reason), Drop: alone})
 			if alone {
-				m.drop(id)
+				m.distrust(id)
 			}
 		}
 		m.again(b)
@@ -234,7 +234,7 @@ func (m *Machine) blame(b *batch) {
 			if slices.Equal(w.blocks, done.blocks) || m.peers[w.peer] == nil {
 				continue
 			}
-			m.drop(w.peer)
+			m.distrust(w.peer)
 			m.do(Penalise{Peer: w.peer, Reason: fmt.Sprintf("blocks of %v are not those of the chain", done), Drop: true})
 		}
 	}

@@ -113,10 +113,11 @@ type Import struct {
 // Discard drops what came of a batch: it was imported, or is asked for again.
 type Discard struct{ Batch uint64 }
 
-// Penalise says what a peer did wrong. With Drop it is not to be connected any more.
+// Penalise says what a peer did wrong. With Drop it is not to be connected any more; otherwise Slow says that it was late, and no more.
 type Penalise struct {
 	Peer   string
 	Reason string
+	Slow   bool
 	Drop   bool
 }
 

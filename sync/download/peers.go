@@ -66,6 +66,20 @@ func (m *Machine) drop(id string) {
 	}
 }
 
+// distrust takes a peer out that was found to be bad, and has the blocks that it sent for batches that are not imported yet downloaded from
+// somebody else.
+func (m *Machine) distrust(id string) {
+	m.drop(id)
+	for i, b := range m.row {
+		if i == 0 && m.at || !b.got || !slices.Contains(b.from[Blocks], id) {
+			continue
+		}
+		m.cancel(b)
+		m.do(Discard{b.id})
+		b.reset()
+	}
+}
+
 // Peers is how many there are.
 func (m *Machine) Peers() int { return len(m.peers) }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/metrics"
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/sync/backfill"
@@ -38,10 +39,9 @@ type DataClient interface {
 	EnvelopesByRoot(ctx context.Context, peer string, roots []types.Root) iter.Seq2[reqresp.Envelope, error]
 }
 
-// Peers hears what peers did wrong. It must not wait.
+// Peers hears what peers did wrong. It must not wait. A *p2p.Host is one.
 type Peers interface {
-	// Penalise thinks less of a peer; with drop it is not to be connected any more.
-	Penalise(peer, reason string, drop bool)
+	Report(peer string, o peers.Offence, reason string)
 }
 
 // Config is what a Driver is made of.
@@ -246,12 +246,22 @@ func (d *Driver) start(ctx context.Context, f func(context.Context)) context.Can
 }
 
 // penalise tells what a peer did wrong.
-func (d *Driver) penalise(peer, reason string, drop bool) {
-	d.log.Debug("a peer did wrong", "peer", peer, "reason", reason, "drop", drop)
+func (d *Driver) penalise(peer string, o peers.Offence, reason string) {
 	d.cfg.Metrics.Penalties.Inc()
-	if drop {
+	if o == peers.Fatal {
 		d.cfg.Metrics.Dropped.Inc()
 		delete(d.peers, peer)
 	}
-	d.cfg.Peers.Penalise(peer, reason, drop)
+	d.cfg.Peers.Report(peer, o, reason)
+}
+
+// offence is what a penalty of the machines is to the peer manager.
+func offence(slow, drop bool) peers.Offence {
+	switch {
+	case drop:
+		return peers.Fatal
+	case slow:
+		return peers.Slow
+	}
+	return peers.Useless
 }

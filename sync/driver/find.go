@@ -82,7 +82,7 @@ func (d *Driver) doLookups(ctx context.Context, actions []lookup.Action) {
 			}
 			d.cfg.Metrics.Lookups.WithLabelValues(a.Kind.String()).Inc()
 		case lookup.Penalise:
-			d.penalise(a.Peer, a.Reason, a.Drop)
+			d.penalise(a.Peer, offence(false, a.Drop), a.Reason)
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (d *Driver) doDownload(ctx context.Context, m machine, action any) {
 	case download.Discard:
 		delete(d.contents, a.Batch)
 	case download.Penalise:
-		d.penalise(a.Peer, a.Reason, a.Drop)
+		d.penalise(a.Peer, offence(a.Slow, a.Drop), a.Reason)
 	}
 }
 
@@ -187,7 +187,7 @@ func (d *Driver) newBackfill(bounds download.Config) (*backfill.Machine, error) 
 	if oldest <= end {
 		return nil, nil
 	}
-	return backfill.New(backfill.Config{Oldest: oldest, Parent: parent, First: end, Download: bounds}), nil
+	return backfill.New(backfill.Config{Oldest: oldest, Parent: parent, First: end.SubSaturating(1), Download: bounds}), nil
 }
 
 // historyEnd is the slot from which on blocks are kept: genesis, or where nobody has to serve them any more.

@@ -13,6 +13,7 @@ import (
 	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/engine"
 	"github.com/cresset/cresset/beacon/kzg"
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/recorded"
 	"github.com/cresset/cresset/beacon/store"
@@ -177,11 +178,11 @@ type book struct {
 	}
 }
 
-func (b *book) Penalise(peer, reason string, drop bool) {
+func (b *book) Report(peer string, o peers.Offence, reason string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mu.said[peer] = append(b.mu.said[peer], reason)
-	if drop {
+	if o == peers.Fatal {
 		b.mu.dropped[peer] = reason
 		go b.d.RemovePeer(peer)
 	}
