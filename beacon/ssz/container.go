@@ -197,6 +197,14 @@ func putOffset(dst []byte, pos, base int) ([]byte, error) {
 	return dst, nil
 }
 
+// appendOffset appends an offset.
+func appendOffset(dst []byte, offset int) ([]byte, error) {
+	if offset > math.MaxUint32 {
+		return dst, fmt.Errorf("%w: offset %d does not fit 32 bits", ErrOffset, offset)
+	}
+	return binary.LittleEndian.AppendUint32(dst, uint32(offset)), nil
+}
+
 func (c containerNode) Decode(cx Context, src []byte) error {
 	d := define(cx, c.o)
 	defer d.release()

@@ -27,6 +27,11 @@ type BeaconBlockBody struct {
 
 // Define lists the fields of the container.
 func (x *BeaconBlockBody) Define(d *ssz.Def) {
+	x.define(d, "execution_payload", ssz.Container(&x.ExecutionPayload))
+}
+
+// define lists the fields with what stands in the place of the payload.
+func (x *BeaconBlockBody) define(d *ssz.Def, payloadName string, payload ssz.Node) {
 	s := d.Spec
 	progressive := d.Fork >= params.Gloas
 	d.Progressive(d.Fork >= params.Gloas)
@@ -39,7 +44,7 @@ func (x *BeaconBlockBody) Define(d *ssz.Def) {
 	d.Field("deposits", ssz.List(&x.Deposits, ssz.Cap(s.MaxDeposits, progressive)))
 	d.Field("voluntary_exits", ssz.List(&x.VoluntaryExits, ssz.Cap(s.MaxVoluntaryExits, progressive)))
 	d.Field("sync_aggregate", ssz.Container(&x.SyncAggregate)).Since(params.Altair)
-	d.Field("execution_payload", ssz.Container(&x.ExecutionPayload)).Since(params.Bellatrix).Until(params.Gloas)
+	d.Field(payloadName, payload).Since(params.Bellatrix).Until(params.Gloas)
 	d.Field("bls_to_execution_changes", ssz.List(&x.BLSToExecutionChanges, ssz.Cap(s.MaxBLSToExecutionChanges, progressive))).Since(params.Capella)
 	d.Field("blob_kzg_commitments", commitments(d, &x.BlobKZGCommitments)).Since(params.Deneb).Until(params.Gloas)
 	d.Field("execution_requests", ssz.Container(&x.ExecutionRequests)).Since(params.Electra).Until(params.Gloas)
