@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 
+	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/sync/reqresp"
 )
 
@@ -11,22 +12,31 @@ import (
 // Spec: "When a LightClientBootstrap instance cannot be produced for a given block root, peers SHOULD respond with error code
 // 3: ResourceUnavailable."
 func (l *Light) bootstrap(ctx context.Context, call *reqresp.Call, request *reqresp.Root) error {
-	root := request.Root
+	item := l.bootstrapOf(ctx, request.Root)
+	if item == nil {
+		return reqresp.Unavailable("no bootstrap of block %v", request.Root)
+	}
+	return call.SendSSZ(ctx, item.slot, item.ssz)
+}
+
+// bootstrapOf is nil where there is no bootstrap of a block.
+func (l *Light) bootstrapOf(ctx context.Context, root types.Root) *lightItem {
 	l.mu.Lock()
 	item := l.mu.bootstraps[root]
 	l.mu.Unlock()
-	if item == nil {
-		b := l.cfg.Chain.Block(root)
-		if b == nil {
-			return reqresp.Unavailable("no bootstrap of block %v", root)
-		}
-		var err error
-		if item, err = l.derive(ctx, b); err != nil {
-			l.cfg.Log.Debug("no light client bootstrap of a block", "slot", b.Slot, "root", root, "reason", err)
-			return reqresp.Unavailable("no bootstrap of block %v", root)
-		}
+	if item != nil {
+		return item
 	}
-	return call.SendSSZ(ctx, item.slot, item.ssz)
+	b := l.cfg.Chain.Block(root)
+	if b == nil {
+		return nil
+	}
+	item, err := l.derive(ctx, b)
+	if err != nil {
+		l.cfg.Log.Debug("no light client bootstrap of a block", "slot", b.Slot, "root", root, "reason", err)
+		return nil
+	}
+	return item
 }
 
 // updatesByRange answers with the updates from the first known period of the range on, up to the first that is not known.
