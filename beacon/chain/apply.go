@@ -204,7 +204,10 @@ func (c *Chain) applyPayload(v *VerifiedPayload) (Outcome, error) {
 	if err := c.commit(batch, true); err != nil {
 		return 0, err
 	}
-	c.events.publish(PayloadEvent{block.Slot, root, v.execution == forkchoice.Optimistic})
+	c.events.publish(PayloadEvent{
+		Slot: block.Slot, Block: root, BuilderIndex: v.in.signed.Message.BuilderIndex, BlockHash: v.in.signed.Message.Payload.BlockHash,
+		ExecutionOptimistic: v.execution == forkchoice.Optimistic,
+	})
 	c.updateHead("payload")
 	return Applied, nil
 }

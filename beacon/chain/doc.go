@@ -29,6 +29,7 @@
 //	advance.go     the head state brought to the next slot before it starts
 //	forkstates.go  what fork choice asks of states
 //	view.go        what gossip's rules ask of the chain
+//	inspect.go     what the API asks: fork choice, blocks of slots, states of the finalized chain
 //	viewfacts.go   committees and proposers of branches, remembered for gossip's rules
 //
 // Owner goroutine: Run starts the writer, which alone touches fork choice (field w), and helpers that own nothing but their inbox.

@@ -31,7 +31,16 @@ type BlockEvent struct {
 type PayloadEvent struct {
 	Slot                types.Slot
 	Block               types.Root
+	BuilderIndex        types.BuilderIndex
+	BlockHash           types.Hash32
 	ExecutionOptimistic bool
+}
+
+// ConfirmedEvent tells that the fast confirmation rule has run, and which block it confirms now.
+type ConfirmedEvent struct {
+	Block       types.Root
+	Slot        types.Slot // of the block
+	CurrentSlot types.Slot
 }
 
 // ReorgEvent is a head that does not build on the one before.
@@ -76,6 +85,7 @@ func (BlockEvent) event()     {}
 func (PayloadEvent) event()   {}
 func (ReorgEvent) event()     {}
 func (FinalizedEvent) event() {}
+func (ConfirmedEvent) event() {}
 func (MissingEvent) event()   {}
 func (DroppedEvent) event()   {}
 

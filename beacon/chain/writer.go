@@ -93,6 +93,9 @@ func (c *Chain) onSlot() {
 			return
 		}
 		c.publish()
+		if safe := c.index.get(c.w.fc.ConfirmedRoot()); safe != nil {
+			c.events.publish(ConfirmedEvent{Block: safe.Root, Slot: safe.Slot, CurrentSlot: slot})
+		}
 	}
 }
 

@@ -187,6 +187,17 @@ func (s *Store) CanonicalRoots(from, to types.Slot) iter.Seq2[SlotRoot, error] {
 	}
 }
 
+// LastCanonical is the last block of the finalized chain up to a slot. It gives ErrNotFound where there is none.
+func (s *Store) LastCanonical(slot types.Slot) (SlotRoot, error) {
+	for e, err := range s.db.Backward(kindCanonical.slots(0, slot)) {
+		if err != nil {
+			return SlotRoot{}, err
+		}
+		return s.canonicalEntry(e)
+	}
+	return SlotRoot{}, ErrNotFound
+}
+
 func (s *Store) canonicalEntry(e kv.Entry) (SlotRoot, error) {
 	value, err := s.entry(&kindCanonical, e)
 	if err != nil {
