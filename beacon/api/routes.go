@@ -1,0 +1,131 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/cresset/cresset/beacon/params"
+)
+
+// work is how heavy the answer to a request is.
+type work uint8
+
+const (
+	light     work = iota // is answered at once
+	bulk                  // waits for a turn
+	bulkIfAll             // waits for a turn if it asks for everything
+)
+
+// formats is what a route can answer in.
+type formats uint8
+
+const (
+	jsonOnly  formats = iota
+	jsonOrSSZ         // by the Accept header
+	events
+	statusOnly // no body
+)
+
+func (f formats) offers() []string {
+	switch f {
+	case jsonOrSSZ:
+		return []string{mediaJSON, mediaSSZ}
+	case events:
+		return []string{mediaEvents}
+	}
+	return []string{mediaJSON}
+}
+
+// route is a row of the table.
+type route struct {
+	method, pattern string
+	group           string
+	handle          func(*call) error
+	formats         formats
+	work            work
+	// body is how many bytes of a body are read; 0 for a route that reads none.
+	body int64
+	// since and until bound the forks of the state or block that a request names; others are answered with 400.
+	since params.Fork
+	until params.Fork // 0 for no end
+	// early is a route that is answered before the chain is ready.
+	early bool
+}
+
+// The largest bodies. Each id takes at most 101 bytes of JSON.
+const (
+	maxBodyIDs   = 1 << 17
+	maxBody      = 101*maxBodyIDs + 4096
+	maxQueryIDs  = 64 // Spec: maxItems
+	maxQueryList = 256
+)
+
+// routes is the table of all routes.
+func routes() []route {
+	const (
+		states = "/eth/v1/beacon/states/{state_id}"
+		pool   = "/eth/v1/beacon/pool"
+		get    = http.MethodGet
+		post   = http.MethodPost
+	)
+	return []route{
+		{method: get, pattern: "/eth/v1/node/identity", group: "node", handle: (*call).nodeIdentity},
+		{method: get, pattern: "/eth/v1/node/peers", group: "node", handle: (*call).nodePeers},
+		{method: get, pattern: "/eth/v1/node/peers/{peer_id}", group: "node", handle: (*call).nodePeer},
+		{method: get, pattern: "/eth/v1/node/peer_count", group: "node", handle: (*call).nodePeerCount},
+		{method: get, pattern: "/eth/v1/node/version", group: "node", handle: (*call).nodeVersion, early: true},
+		{method: get, pattern: "/eth/v2/node/version", group: "node", handle: (*call).nodeVersionV2, early: true},
+		{method: get, pattern: "/eth/v1/node/syncing", group: "node", handle: (*call).nodeSyncing},
+		{method: get, pattern: "/eth/v1/node/health", group: "node", handle: (*call).nodeHealth, formats: statusOnly, early: true},
+
+		{method: get, pattern: "/eth/v1/config/fork_schedule", group: "config", handle: (*call).configForkSchedule, early: true},
+		{method: get, pattern: "/eth/v1/config/spec", group: "config", handle: (*call).configSpec, early: true},
+		{method: get, pattern: "/eth/v1/config/deposit_contract", group: "config", handle: (*call).configDepositContract, early: true},
+
+		{method: get, pattern: "/eth/v1/beacon/genesis", group: "beacon", handle: (*call).beaconGenesis},
+		{method: get, pattern: states + "/root", group: "beacon", handle: (*call).stateRoot},
+		{method: get, pattern: states + "/fork", group: "beacon", handle: (*call).stateFork},
+		{method: get, pattern: states + "/finality_checkpoints", group: "beacon", handle: (*call).stateFinality},
+		{method: get, pattern: states + "/validators", group: "beacon", handle: (*call).getValidators, work: bulkIfAll},
+		{method: post, pattern: states + "/validators", group: "beacon", handle: (*call).postValidators, work: bulkIfAll, body: maxBody},
+		{method: get, pattern: states + "/validators/{validator_id}", group: "beacon", handle: (*call).stateValidator},
+		{method: get, pattern: states + "/validator_balances", group: "beacon", handle: (*call).getBalances, formats: jsonOrSSZ, work: bulkIfAll},
+		{method: post, pattern: states + "/validator_balances", group: "beacon", handle: (*call).postBalances, formats: jsonOrSSZ, work: bulkIfAll, body: maxBody},
+		{method: post, pattern: states + "/validator_identities", group: "beacon", handle: (*call).postIdentities, formats: jsonOrSSZ, work: bulkIfAll, body: maxBody},
+		{method: post, pattern: states + "/builders", group: "beacon", handle: (*call).postBuilders, work: bulkIfAll, body: maxBody, since: params.Gloas},
+		{method: get, pattern: states + "/committees", group: "beacon", handle: (*call).stateCommittees, work: bulkIfAll},
+		{method: get, pattern: states + "/sync_committees", group: "beacon", handle: (*call).stateSyncCommittees, since: params.Altair},
+		{method: get, pattern: states + "/randao", group: "beacon", handle: (*call).stateRandao},
+		{method: get, pattern: states + "/pending_consolidations", group: "beacon", handle: (*call).pendingConsolidations, formats: jsonOrSSZ, work: bulk, since: params.Electra},
+		{method: get, pattern: states + "/pending_deposits", group: "beacon", handle: (*call).pendingDeposits, formats: jsonOrSSZ, work: bulk, since: params.Electra},
+		{method: get, pattern: states + "/pending_partial_withdrawals", group: "beacon", handle: (*call).pendingPartialWithdrawals, formats: jsonOrSSZ, work: bulk, since: params.Electra},
+		{method: get, pattern: states + "/proposer_lookahead", group: "beacon", handle: (*call).proposerLookahead, formats: jsonOrSSZ, since: params.Fulu},
+
+		{method: get, pattern: "/eth/v1/beacon/headers", group: "beacon", handle: (*call).headers},
+		{method: get, pattern: "/eth/v1/beacon/headers/{block_id}", group: "beacon", handle: (*call).header},
+		{method: get, pattern: "/eth/v2/beacon/blocks/{block_id}", group: "beacon", handle: (*call).block, formats: jsonOrSSZ},
+		{method: get, pattern: "/eth/v1/beacon/blocks/{block_id}/root", group: "beacon", handle: (*call).blockRoot},
+		{method: get, pattern: "/eth/v2/beacon/blocks/{block_id}/attestations", group: "beacon", handle: (*call).blockAttestations},
+		{method: get, pattern: "/eth/v1/beacon/blinded_blocks/{block_id}", group: "beacon", handle: (*call).blindedBlock, formats: jsonOrSSZ, until: params.Gloas},
+		{method: get, pattern: "/eth/v1/beacon/execution_payload_envelopes/{block_id}", group: "beacon", handle: (*call).envelope, formats: jsonOrSSZ},
+		{method: get, pattern: "/eth/v1/beacon/blobs/{block_id}", group: "beacon", handle: (*call).blobs, formats: jsonOrSSZ, work: bulk},
+
+		{method: get, pattern: "/eth/v2/beacon/pool/attestations", group: "pool", handle: (*call).poolAttestations},
+		{method: get, pattern: pool + "/payload_attestations", group: "pool", handle: (*call).poolPayloadAttestations, formats: jsonOrSSZ},
+		{method: get, pattern: "/eth/v2/beacon/pool/attester_slashings", group: "pool", handle: (*call).poolAttesterSlashings},
+		{method: get, pattern: pool + "/proposer_slashings", group: "pool", handle: (*call).poolProposerSlashings},
+		{method: get, pattern: pool + "/voluntary_exits", group: "pool", handle: (*call).poolVoluntaryExits},
+		{method: get, pattern: pool + "/bls_to_execution_changes", group: "pool", handle: (*call).poolBLSToExecutionChanges},
+
+		{method: get, pattern: "/eth/v1/beacon/light_client/bootstrap/{block_root}", group: "light_client", handle: (*call).lightBootstrap, formats: jsonOrSSZ},
+		{method: get, pattern: "/eth/v1/beacon/light_client/updates", group: "light_client", handle: (*call).lightUpdates, formats: jsonOrSSZ},
+		{method: get, pattern: "/eth/v1/beacon/light_client/finality_update", group: "light_client", handle: (*call).lightFinalityUpdate, formats: jsonOrSSZ},
+		{method: get, pattern: "/eth/v1/beacon/light_client/optimistic_update", group: "light_client", handle: (*call).lightOptimisticUpdate, formats: jsonOrSSZ},
+
+		{method: get, pattern: "/eth/v2/debug/beacon/states/{state_id}", group: "debug", handle: (*call).debugState, formats: jsonOrSSZ, work: bulk},
+		{method: get, pattern: "/eth/v2/debug/beacon/heads", group: "debug", handle: (*call).debugHeads},
+		{method: get, pattern: "/eth/v1/debug/fork_choice", group: "debug", handle: (*call).debugForkChoice},
+		{method: get, pattern: "/eth/v1/debug/beacon/data_column_sidecars/{block_id}", group: "debug", handle: (*call).debugColumns, formats: jsonOrSSZ, work: bulk, since: params.Fulu},
+
+		{method: get, pattern: "/eth/v1/events", group: "events", handle: (*call).eventStream, formats: events},
+	}
+}
