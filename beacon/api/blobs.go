@@ -223,6 +223,7 @@ func (c *call) columnOctets(m meta, ref *blockRef, indices []uint64) error {
 		return nil
 	})
 }
+
 // appendOffsets writes the offsets of a list whose elements have the given sizes. Spec: simple-serialize.md, "Serialization".
 func appendOffsets(dst []byte, sizes []int) []byte {
 	at := 4 * len(sizes)

@@ -138,24 +138,22 @@ func (c *Chain) replayHistory(at store.SlotRoot) (*transition.State, error) {
 	if err != nil {
 		return nil, err
 	}
+	have, err := latestBlock(s)
+	if err != nil {
+		return nil, err
+	}
+	// A state at the slot of a block may be the one before it.
 	var blocks []*types.SignedBeaconBlock
-	for root := at.Root; ; {
-		slot, err := c.store.SlotOf(root)
-		if errors.Is(err, store.ErrNotFound) && s.LatestBlockHeader.Slot == 0 {
-			break // genesis, of which there is no block
-		}
-		if err != nil {
-			return nil, unknown(err)
-		}
-		if slot <= s.Slot {
-			break
-		}
+	for root := at.Root; root != have.Root; {
 		if len(blocks) == maxReplay {
 			return nil, fmt.Errorf("more than %d blocks lie between slot %d and the state of slot %d that is kept: %w", maxReplay, at.Slot, s.Slot, ErrUnknownBlock)
 		}
 		block, err := c.store.Block(root)
 		if err != nil {
 			return nil, unknown(err)
+		}
+		if block.Message.Slot <= have.Slot {
+			return nil, fmt.Errorf("the state of slot %d that is kept is after block %v, which block %v does not build on", s.Slot, have.Root, at.Root)
 		}
 		blocks = append(blocks, block)
 		root = block.Message.ParentRoot
@@ -164,8 +162,10 @@ func (c *Chain) replayHistory(at store.SlotRoot) (*transition.State, error) {
 		if c.gate.closed.Load() {
 			return nil, ErrStopped
 		}
-		if err := transition.ProcessSlots(s, block.Message.Slot); err != nil {
-			return nil, err
+		if s.Slot < block.Message.Slot {
+			if err := transition.ProcessSlots(s, block.Message.Slot); err != nil {
+				return nil, err
+			}
 		}
 		if _, err := transition.ApplyBlock(s, block, transition.Hooks{}); err != nil {
 			return nil, fmt.Errorf("apply block of slot %d again: %w", block.Message.Slot, err)
@@ -173,4 +173,17 @@ func (c *Chain) replayHistory(at store.SlotRoot) (*transition.State, error) {
 	}
 	_, err = s.Freeze()
 	return s, err
+}
+
+// latestBlock is the block that a state is after.
+func latestBlock(s *transition.State) (store.SlotRoot, error) {
+	header := s.LatestBlockHeader
+	if header.StateRoot == (types.Root{}) {
+		root, err := s.HashTreeRoot()
+		if err != nil {
+			return store.SlotRoot{}, err
+		}
+		header.StateRoot = root
+	}
+	return store.SlotRoot{Slot: header.Slot, Root: types.HashTreeRoot(&header)}, nil
 }
