@@ -128,12 +128,17 @@ func (c *Chain) announce(old *Block, left uint64, head *Block, node forkchoice.N
 	})
 }
 
-// dutyRoot is the block that decides the committees of an epoch in the chain of a block; zero where that is older than the
-// finalized block.
+// dutyRoot is the block that decides the committees of an epoch in the chain of a block. One that is older than the block that the chain was
+// started from stands in the head's state; zero where there is none yet.
 func (c *Chain) dutyRoot(head *Block, epoch types.Epoch) types.Root {
 	slot, _ := c.decisionSlot(epoch)
 	if b := head.AncestorAt(slot); b != nil {
 		return b.Root
+	}
+	if s := c.Snapshot(); s != nil && s.Head == head && s.state != nil {
+		if root, err := s.state.Frozen().BlockRoot(slot); err == nil {
+			return root
+		}
 	}
 	return types.Root{}
 }
