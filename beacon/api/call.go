@@ -81,7 +81,7 @@ func (c *call) checkBody() error {
 func (c *call) turn() (err error) {
 	if c.leave == nil {
 		c.readAll()
-		c.leave, err = c.s.gate.enter(c.r.Context())
+		c.leave, err = c.s.bulk.enter(c.r.Context())
 	}
 	return err
 }
@@ -98,11 +98,11 @@ func (c *call) over(err error) bool {
 	if errors.Is(err, errNoBody) {
 		return true
 	}
-	if c.started {
+	if c.started || c.r.Context().Err() != nil { // or the client has gone: what it does not read must not look like an empty answer
 		c.s.log.Debug("an answer was broken off", "path", c.r.URL.Path, "reason", err)
 		panic(http.ErrAbortHandler)
 	}
-	return c.r.Context().Err() != nil
+	return false
 }
 
 // Write sends a piece of the answer. A client that does not take it in time loses the connection.

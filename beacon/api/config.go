@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cresset/cresset/beacon/engine"
+	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/params"
 )
 
@@ -17,6 +18,7 @@ type Config struct {
 	// Listener is where the server listens. It is open already, so that a port that is taken is told at once; Run closes it.
 	Listener net.Listener
 	Log      *slog.Logger
+	Metrics  *metrics.API // nil for ones that nobody reads
 	// Version is what this node calls itself.
 	Version engine.ClientVersion
 	// Platform is added to the version of /eth/v1/node/version, such as "linux-amd64".
@@ -42,7 +44,8 @@ type Config struct {
 	EventQueue     int // events that wait for a client; 512
 	BulkAtOnce     int // heavy answers at a time; 2
 	BulkQueue      int // heavy answers that wait; 8
-	// BulkWait is how long a heavy answer waits for its turn; 20 s.
+	StateQueue     int // requests that wait for a state that is not the head's, of which one is loaded at a time; 32
+	// BulkWait is how long a heavy answer, or the load of a state, waits for its turn; 20 s.
 	BulkWait time.Duration
 	// KeepAlive is the time between two comments in an event stream on which nothing happens; 15 s.
 	KeepAlive time.Duration
@@ -73,6 +76,10 @@ func (cfg *Config) setDefaults() {
 	number(&cfg.EventQueue, 512)
 	number(&cfg.BulkAtOnce, 2)
 	number(&cfg.BulkQueue, 8)
+	number(&cfg.StateQueue, 32)
+	if cfg.Metrics == nil {
+		cfg.Metrics = metrics.NewAPI(metrics.New())
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -85,7 +92,7 @@ func (cfg *Config) check() error {
 		return errors.New("api: no spec")
 	case cfg.EventQueue < 2:
 		return errors.New("api: EventQueue must be at least 2")
-	case cfg.BulkAtOnce < 1 || cfg.BulkQueue < 0 || cfg.MaxConnections < 1 || cfg.MaxStreams < 0:
+	case cfg.BulkAtOnce < 1 || cfg.BulkQueue < 0 || cfg.StateQueue < 0 || cfg.MaxConnections < 1 || cfg.MaxStreams < 0:
 		return errors.New("api: a limit is negative")
 	}
 	return nil

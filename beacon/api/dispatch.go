@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -40,6 +41,7 @@ func (s *Server) guard(w http.ResponseWriter, r *http.Request, next http.Handler
 	logged := &statusWriter{ResponseWriter: w}
 	defer func() {
 		failure := recover()
+		s.cfg.Metrics.Bytes.Add(float64(logged.bytes))
 		s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", logged.status, "bytes", logged.bytes, "took", time.Since(begin), "from", r.RemoteAddr)
 		switch {
 		case failure == nil:
@@ -117,8 +119,16 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, methods map[strin
 	case found == nil:
 		fail(http.StatusNotImplemented, "This node does not serve the endpoint yet: %s %s", method, r.Pattern).write(w)
 	default:
+		logged := &statusWriter{ResponseWriter: w}
+		w = logged
 		c := &call{s: s, route: found, w: w, r: r, begin: time.Now(), head: r.Method == http.MethodHead}
-		defer c.end()
+		defer func() {
+			c.end()
+			s.cfg.Metrics.Requests.WithLabelValues(found.group, strconv.Itoa(logged.status)).Inc()
+			if found.formats != events {
+				s.cfg.Metrics.Seconds.Observe(time.Since(c.begin).Seconds())
+			}
+		}()
 		if err := c.run(); err != nil && !c.over(err) {
 			e := errorOf(err)
 			if e.Code == http.StatusInternalServerError {

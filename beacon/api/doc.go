@@ -24,7 +24,8 @@
 // Everything that comes from a client is checked before memory is taken for it. Long answers are written piece by piece, and wait for a turn.
 //
 // Owner goroutines: a handler runs on its connection's goroutine, with a state of its own. Server.Run starts the HTTP server and the hub's
-// reader of the chain's events. Locks: hub.mu and listener.mu, both leaves, never held over I/O.
+// reader of the chain's events. The one lock, hub.mu, is a leaf and never
+// held over I/O.
 //
 // Layer: 7.
 //

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// gate lets a few heavy answers be made at a time. Some more wait; those beyond are told to come again.
+// gate lets a few pieces of heavy work be done at a time. Some more wait; those beyond are told to come again.
 type gate struct {
 	turns   chan struct{}
 	waiting chan struct{}
@@ -31,7 +31,7 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 	case g.waiting <- struct{}{}:
 		defer func() { <-g.waiting }()
 	default:
-		return nil, busy(busyAfter, "%d heavy requests are being answered and %d wait", cap(g.turns), cap(g.waiting))
+		return nil, busy(busyAfter, "%d requests are at heavy work and %d wait", cap(g.turns), cap(g.waiting))
 	}
 	timer := time.NewTimer(g.wait)
 	defer timer.Stop()
@@ -39,7 +39,7 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 	case g.turns <- struct{}{}:
 		return leave, nil
 	case <-timer.C:
-		return nil, busy(busyAfter, "%d heavy requests have been being answered for %v", cap(g.turns), g.wait)
+		return nil, busy(busyAfter, "%d requests have been at heavy work for %v", cap(g.turns), g.wait)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

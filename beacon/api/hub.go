@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/forkchoice"
@@ -15,6 +16,7 @@ import (
 // hub hands events to clients. A client that does not keep up loses events and is told how many; nobody waits for it.
 type hub struct {
 	most, queue int
+	metrics     *metrics.API
 
 	mu struct {
 		sync.Mutex
@@ -29,8 +31,8 @@ type client struct {
 	lost   uint64 // guarded by hub.mu
 }
 
-func newHub(most, queue int) *hub {
-	h := &hub{most: most, queue: queue}
+func newHub(most, queue int, m *metrics.API) *hub {
+	h := &hub{most: most, queue: queue, metrics: m}
 	h.mu.clients = map[*client]bool{}
 	return h
 }
@@ -44,6 +46,7 @@ func (h *hub) join(topics map[string]bool) *client {
 		return nil
 	}
 	h.mu.clients[c] = true
+	h.metrics.Streams.Set(float64(len(h.mu.clients)))
 	return c
 }
 
@@ -51,6 +54,7 @@ func (h *hub) part(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.mu.clients, c)
+	h.metrics.Streams.Set(float64(len(h.mu.clients)))
 }
 
 // wants tells whether anybody wants a topic.
@@ -71,7 +75,7 @@ func (h *hub) publish(topic string, frame []byte) {
 	defer h.mu.Unlock()
 	for c := range h.mu.clients {
 		if c.topics[topic] {
-			c.putLocked(frame)
+			h.putLocked(c, frame)
 		}
 	}
 }
@@ -81,15 +85,16 @@ func (h *hub) dropped(count uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for c := range h.mu.clients {
-		c.putLocked(droppedComment(count))
+		h.putLocked(c, droppedComment(count))
 	}
 }
 
 // putLocked queues an event, and in the place of those that did not fit how many they were.
-func (c *client) putLocked(frame []byte) {
+func (h *hub) putLocked(c *client, frame []byte) {
 	if c.lost > 0 {
 		if len(c.queue)+2 > cap(c.queue) {
 			c.lost++
+			h.metrics.EventsDropped.Inc()
 			return
 		}
 		c.queue <- droppedComment(c.lost)
@@ -99,6 +104,7 @@ func (c *client) putLocked(frame []byte) {
 	case c.queue <- frame:
 	default:
 		c.lost++
+		h.metrics.EventsDropped.Inc()
 	}
 }
 

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/params"
 )
 
@@ -112,7 +114,7 @@ func TestWhichRoutesAreHeavy(t *testing.T) {
 	for range 3 {
 		w.get(states + "head/validators").wants(http.StatusOK)
 	}
-	leave, err := w.server.gate.enter(t.Context())
+	leave, err := w.server.bulk.enter(t.Context())
 	check(t, err)
 	for _, path := range []string{
 		"/validators", "/validators?status=active", "/validator_balances", "/committees", "/committees?epoch=0", "/pending_deposits",
@@ -130,9 +132,27 @@ func TestWhichRoutesAreHeavy(t *testing.T) {
 	w.get(states + "head/validators").wants(http.StatusOK)
 }
 
+// States that are not the head's are loaded one at a time. The head's is always at hand.
+func TestStatesAreLoadedOneAtATime(t *testing.T) {
+	t.Parallel()
+	w := newSimnet(t, params.Fulu, func(cfg *Config) { cfg.BulkWait = time.Nanosecond })
+	w.grow(3)
+	for range 2 {
+		w.get(states + "1/fork").wants(http.StatusOK)
+	}
+	leave, err := w.server.loads.enter(t.Context())
+	check(t, err)
+	w.get(states + "1/fork").wants(http.StatusServiceUnavailable).says("heavy work")
+	w.get(states + "head/fork").wants(http.StatusOK)
+	w.get(states + "3/fork").wants(http.StatusOK)
+	w.get(states + "1/root").wants(http.StatusOK) // stands in the block
+	leave()
+	w.get(states + "1/fork").wants(http.StatusOK)
+}
+
 // A client that does not read loses events, is told how many in their place, and holds up nobody.
 func TestSlowReadersAreToldWhatTheyMissed(t *testing.T) {
-	h := newHub(2, 3)
+	h := newHub(2, 3, metrics.NewAPI(metrics.New()))
 	slow, quick := h.join(map[string]bool{"block": true}), h.join(map[string]bool{"block": true, "head": true})
 	if h.join(nil) != nil {
 		t.Error("more clients than allowed")
@@ -231,44 +251,111 @@ func TestPanicsAreAnswered(t *testing.T) {
 	ask(t, broken(true), http.MethodGet, "/", "", "Host: localhost")
 }
 
+// doors is a listener whose connections the test makes.
+type doors struct {
+	waiting chan net.Conn
+	closed  chan struct{}
+}
+
+func (d *doors) Accept() (net.Conn, error) {
+	select {
+	case c := <-d.waiting:
+		return c, nil
+	case <-d.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (d *doors) Close() error { close(d.closed); return nil }
+
+func (d *doors) Addr() net.Addr { return &net.TCPAddr{} }
+
 // As many connections are accepted as allowed. When one ends, the next one is.
 func TestConnectionsAreBounded(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	l := newListener(inner, 1)
-	accepted := make(chan net.Conn)
-	go func() {
-		defer close(accepted)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
+	synctest.Test(t, func(t *testing.T) {
+		d := &doors{make(chan net.Conn, 4), make(chan struct{})}
+		l := newListener(d, 1)
+		accepted, ended := make(chan net.Conn, 4), make(chan error, 1)
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					ended <- err
+					return
+				}
+				accepted <- c
 			}
-			accepted <- c
+		}()
+		for range 2 {
+			c, _ := net.Pipe()
+			d.waiting <- c
+		}
+		synctest.Wait()
+		if len(accepted) != 1 {
+			t.Fatalf("%d connections, want 1", len(accepted))
+		}
+		first := <-accepted
+		check(t, first.Close())
+		synctest.Wait()
+		second := <-accepted
+		_ = first.Close() // gives nothing back a second time
+		c, _ := net.Pipe()
+		d.waiting <- c
+		synctest.Wait()
+		if len(accepted) != 0 || len(l.turns) != 1 {
+			t.Errorf("%d more connections, %d turns are taken", len(accepted), len(l.turns))
+		}
+		check(t, l.Close())
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the listener ended with %v", err)
+		}
+		check(t, second.Close())
+	})
+}
+
+// deadlines is a connection that remembers until when it has to take what is written.
+type deadlines struct {
+	http.ResponseWriter
+	write []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.write = append(d.write, t)
+	return nil
+}
+
+// Every piece of an answer has to be taken within its time, and the whole answer within another.
+func TestWhoDoesNotReadLosesTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := New(Config{Spec: params.Minimal(), WriteTimeout: 20 * time.Second, AnswerTimeout: time.Minute})
+		check(t, err)
+		d, begin := &deadlines{ResponseWriter: httptest.NewRecorder()}, time.Now()
+		c := &call{s: s, w: d, begin: begin}
+		for range 5 {
+			_, err := c.Write([]byte("piece"))
+			check(t, err)
+			time.Sleep(15 * time.Second)
+		}
+		for i, want := range []time.Duration{20, 35, 50, 60, 60} {
+			if have := d.write[i].Sub(begin); have != want*time.Second {
+				t.Errorf("piece %d may take until %v, want %v", i, have, want*time.Second)
+			}
+		}
+	})
+}
+
+// An answer that breaks off in the middle loses its connection, so that nobody takes it for the whole.
+func TestHalfAnAnswerIsNoAnswer(t *testing.T) {
+	s, err := New(Config{Spec: params.Minimal()})
+	check(t, err)
+	broken := &route{handle: func(c *call) error {
+		c.start()
+		return errors.New("the disk is gone")
+	}, early: true}
+	defer func() {
+		if got := recover(); got != http.ErrAbortHandler {
+			t.Errorf("the connection is not cut: %v", got)
 		}
 	}()
-	dial := func() net.Conn {
-		c, err := net.Dial("tcp", inner.Addr().String())
-		check(t, err)
-		return c
-	}
-	a, b := dial(), dial()
-	defer func() { check(t, errors.Join(a.Close(), b.Close())) }()
-	first := <-accepted
-	select {
-	case <-accepted:
-		t.Fatal("two connections")
-	case <-time.After(20 * time.Millisecond):
-	}
-	check(t, first.Close())
-	second := <-accepted
-	_ = first.Close() // gives nothing back a second time
-	if len(l.turns) != 1 {
-		t.Errorf("%d turns are taken, want 1", len(l.turns))
-	}
-	check(t, l.Close())
-	check(t, second.Close())
-	if c, open := <-accepted; open {
-		t.Errorf("%v was accepted after the end", c)
-	}
+	s.route(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil), map[string]*route{http.MethodGet: broken})
 }

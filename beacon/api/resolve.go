@@ -155,7 +155,8 @@ func (c *call) load(ref *stateRef) (s *transition.State, f flags, err error) {
 	case ref.block == ref.snapshot.Head && ref.slot == ref.block.Slot:
 		s, err = c.n.Chain.HeadState(ctx, ref.snapshot)
 	case ref.block != nil:
-		if s, err = c.n.Chain.StateAt(ctx, ref.at.Root, ref.slot); errors.Is(err, chain.ErrUnknownBlock) {
+		s, err = c.loading(func() (*transition.State, error) { return c.n.Chain.StateAt(ctx, ref.at.Root, ref.slot) })
+		if errors.Is(err, chain.ErrUnknownBlock) {
 			s, err = c.historic(ref) // finality has come in between
 		}
 	default:
@@ -173,10 +174,19 @@ func (c *call) load(ref *stateRef) (s *transition.State, f flags, err error) {
 
 // historic computes a state of the finalized chain, which reads a whole state from the disk.
 func (c *call) historic(ref *stateRef) (*transition.State, error) {
-	if err := c.turn(); err != nil {
+	return c.loading(func() (*transition.State, error) {
+		return c.n.Chain.HistoricState(c.r.Context(), ref.at, ref.slot)
+	})
+}
+
+// loading gets a state that is not the head's. One at a time, so that requests never take all of the chain's turns to compute states.
+func (c *call) loading(get func() (*transition.State, error)) (*transition.State, error) {
+	leave, err := c.s.loads.enter(c.r.Context())
+	if err != nil {
 		return nil, err
 	}
-	return c.n.Chain.HistoricState(c.r.Context(), ref.at, ref.slot)
+	defer leave()
+	return get()
 }
 
 // checkFork refuses a state or block of a fork that the route has nothing to say of. Spec: "Should return 400 if the state retrieved is prior to [...]".

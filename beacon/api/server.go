@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -24,14 +23,13 @@ type Server struct {
 	// shared: each locks itself
 	node    atomic.Pointer[Node]
 	genesis atomic.Pointer[types.SignedBeaconBlock] // once it was asked for
-	gate    *gate
+	bulk    *gate                                   // answers
+	loads   *gate                                   // of states
 	hub     *hub
 
 	// shutdown
-	ready     chan struct{} // closed when there is a chain
-	readyOnce sync.Once
-	closing   chan struct{} // closed when the server ends
-	closeOnce sync.Once
+	ready   chan struct{} // closed when there is a chain
+	closing chan struct{} // closed when the server ends
 }
 
 // New makes a server. It answers nothing until Run.
@@ -41,8 +39,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, log: cfg.Log, gate: newGate(cfg.BulkAtOnce, cfg.BulkQueue, cfg.BulkWait), hub: newHub(cfg.MaxStreams, cfg.EventQueue),
-		ready: make(chan struct{}), closing: make(chan struct{}),
+		cfg: cfg, log: cfg.Log, bulk: newGate(cfg.BulkAtOnce, cfg.BulkQueue, cfg.BulkWait), loads: newGate(1, cfg.StateQueue, cfg.BulkWait),
+		hub: newHub(cfg.MaxStreams, cfg.EventQueue, cfg.Metrics), ready: make(chan struct{}), closing: make(chan struct{}),
 	}
 	s.handler = s.newHandler()
 	return s, nil
@@ -58,15 +56,19 @@ func (s *Server) SetChain(n Node) error {
 	if !s.node.CompareAndSwap(nil, &n) {
 		return errors.New("api: the chain was set already")
 	}
-	s.readyOnce.Do(func() { close(s.ready) })
+	close(s.ready)
 	return nil
 }
 
 // Handler is the server without its listener.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Run serves until the context ends, then lets answers under way come to their end, and event streams end at once.
+// Run serves until the context ends, then lets answers under way come to their end, and event streams end at once. It is called
+// once.
 func (s *Server) Run(ctx context.Context) error {
+	if s.cfg.Listener == nil {
+		return errors.New("api: no listener")
+	}
 	server := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: s.cfg.HeaderTimeout, ReadTimeout: s.cfg.ReadTimeout, IdleTimeout: s.cfg.IdleTimeout,
 		MaxHeaderBytes: s.cfg.MaxHeader, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
@@ -82,7 +84,7 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	g.Go(func() error {
 		<-run.Done()
-		s.closeOnce.Do(func() { close(s.closing) })
+		close(s.closing)
 		end, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
 		defer cancel()
 		if err := server.Shutdown(end); err != nil {

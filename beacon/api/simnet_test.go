@@ -53,7 +53,6 @@ func TestEveryRouteHasAGoodAnswer(t *testing.T) {
 			w.get(path).wants(http.StatusBadRequest).says("gloas") // TestBlindedBlocks has good ones
 			continue
 		case "/eth/v1/beacon/light_client/bootstrap/{block_root}":
-			path = "/eth/v1/beacon/light_client/bootstrap/" + w.tips[10].Root.String()
 			w.until("light clients can be served", func() bool { _, ok := w.light.FinalityUpdate(); return ok })
 			w.get("/eth/v1/beacon/light_client/bootstrap/" + w.chain.Snapshot().Head.Root.String()).wants(http.StatusOK)
 			path = "/eth/v1/beacon/light_client/bootstrap/" + w.chain.Snapshot().Justified.Root.String()
@@ -233,7 +232,7 @@ func TestOptimisticAnswersSaySo(t *testing.T) {
 	for _, fork := range []params.Fork{params.Fulu, params.Gloas} {
 		w := newSimnet(t, fork)
 		w.grow(3)
-		w.engine.syncing = true
+		w.engine.syncing.Store(true)
 		w.grow(5)
 		w.get(states+"head/fork").flagged(true, false)
 		w.get(states+"4/fork").flagged(true, false)

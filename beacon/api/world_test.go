@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,10 +39,10 @@ func check(t testing.TB, err error) {
 }
 
 // believer is an execution client that finds every payload valid, or has seen none yet.
-type believer struct{ syncing bool }
+type believer struct{ syncing atomic.Bool }
 
 func (b *believer) status() engine.PayloadStatus {
-	if b.syncing {
+	if b.syncing.Load() {
 		return engine.PayloadStatus{Status: engine.Syncing}
 	}
 	return engine.PayloadStatus{Status: engine.Valid}
@@ -77,6 +78,16 @@ type world struct {
 // newWorld starts a chain at a genesis state, and a server that was handed it.
 func newWorld(t testing.TB, spec *params.Spec, genesis *types.BeaconState, change ...func(*Config)) *world {
 	t.Helper()
+	custody := make([]uint64, spec.NumberOfColumns)
+	for i := range custody {
+		custody[i] = uint64(i)
+	}
+	return newWorldKeeping(t, spec, genesis, custody, change...)
+}
+
+// newWorldKeeping is newWorld of a node that keeps some columns.
+func newWorldKeeping(t testing.TB, spec *params.Spec, genesis *types.BeaconState, custody []uint64, change ...func(*Config)) *world {
+	t.Helper()
 	w := &world{t: t, spec: spec, engine: new(believer), time: clock.NewManual(time.Unix(int64(genesis.GenesisTime), 0))}
 	w.clock = clock.New(clock.Config{Spec: spec, GenesisTime: genesis.GenesisTime, Source: w.time})
 	var err error
@@ -84,10 +95,6 @@ func newWorld(t testing.TB, spec *params.Spec, genesis *types.BeaconState, chang
 	check(t, err)
 	w.store, err = store.Open(store.Config{Memory: kv.NewMemory(), Spec: spec})
 	check(t, err)
-	custody := make([]uint64, spec.NumberOfColumns)
-	for i := range custody {
-		custody[i] = uint64(i)
-	}
 	w.chain, err = chain.New(chain.Config{
 		Spec: spec, Store: w.store, Engine: w.engine, Clock: w.clock, KZG: w.kzg, Anchor: &chain.Anchor{State: genesis}, Custody: custody,
 	})
