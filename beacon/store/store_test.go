@@ -408,3 +408,22 @@ func compareDataBytes(t testing.TB, s *Store, c *recorded.Chain, at SlotRoot) {
 		t.Errorf("slot %d has blobs %v, want %d", at.Slot, indices, len(c.Blobs[at.Slot]))
 	}
 }
+
+// The last block of the finalized chain up to a slot is found across slots without one, and there is none before the first.
+func TestLastCanonical(t *testing.T) {
+	c := load(t, "fulu")
+	s := openMemory(t, c.Spec, kv.NewMemory())
+	first, second := SlotRoot{3, types.Root{3}}, SlotRoot{300, types.Root{30}}
+	commit(t, s, func(b *Batch) {
+		b.PutCanonical(first.Slot, first.Root)
+		b.PutCanonical(second.Slot, second.Root)
+	})
+	for slot, want := range map[types.Slot]SlotRoot{3: first, 4: first, 299: first, 300: second, ^types.Slot(0): second} {
+		if have, err := s.LastCanonical(slot); err != nil || have != want {
+			t.Errorf("up to slot %d: %v, %v; want %v", slot, have, err, want)
+		}
+	}
+	if have, err := s.LastCanonical(2); !errors.Is(err, ErrNotFound) {
+		t.Errorf("before the first: %v, %v", have, err)
+	}
+}
