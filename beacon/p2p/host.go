@@ -110,7 +110,8 @@ func (h *Host) build() error {
 		libp2p.Identity(h.key),
 		libp2p.NoListenAddrs,
 		libp2p.Transport(quic.NewTransport),
-		libp2p.Transport(tcp.NewTCPTransport),
+		// Without port reuse a port that another program has is an error, and not shared with it.
+		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()),
 		libp2p.Security(noise.ID, noise.New),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		libp2p.UserAgent(h.cfg.Agent),

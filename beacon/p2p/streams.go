@@ -23,6 +23,9 @@ func (h *Host) Open(ctx context.Context, name, proto string) (network.Stream, er
 	if err != nil {
 		return nil, err
 	}
+	if h.host.Network().Connectedness(id) != network.Connected {
+		return nil, fmt.Errorf("%w: %s", ErrNotConnected, name)
+	}
 	s, err := h.host.NewStream(network.WithNoDial(ctx, "streams are opened to connected peers"), id, protocol.ID(proto))
 	switch {
 	case errors.As(err, new(multistream.ErrNotSupported[protocol.ID])):
