@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"context"
+	"log/slog"
 	"net/http/httptest"
 	"net/netip"
 	"strconv"
@@ -151,3 +152,28 @@ func connected(a, b *node) func() bool {
 		return okX && okY && x.State == "connected" && y.State == "connected"
 	}
 }
+
+// lines is a log that can be read.
+type lines struct {
+	mu struct {
+		sync.Mutex
+		strings.Builder
+	}
+}
+
+// Write is part of io.Writer.
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.Builder.Write(p)
+}
+
+func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func (l *lines) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.Builder.String()
+}
+
+func (l *lines) contain(text string) bool { return strings.Contains(l.text(), text) }

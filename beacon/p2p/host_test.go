@@ -79,6 +79,7 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 
 // Who is dropped is told goodbye while it is still connected, and does not come back, though it tries.
 func TestABannedPeerCannotComeBack(t *testing.T) {
+	t.Parallel()
 	var a *node
 	type farewell struct {
 		peer      string
@@ -124,6 +125,7 @@ func TestABannedPeerCannotComeBack(t *testing.T) {
 
 // A static peer that goes is dialled until it is there again.
 func TestAStaticPeerIsDialledAgain(t *testing.T) {
+	t.Parallel()
 	cfg := config(t)
 	a := newNode(t, cfg).run()
 	cfg.Ports.TCP, cfg.Ports.QUIC = a.port(true, false), a.port(true, true)
@@ -144,6 +146,7 @@ func TestAStaticPeerIsDialledAgain(t *testing.T) {
 
 // One address has no more peers than it may have.
 func TestOneAddressHasFewPeers(t *testing.T) {
+	t.Parallel()
 	cfg := config(t)
 	cfg.Peers.ExemptLocal, cfg.Peers.PerAddress = false, 2
 	a := newNode(t, cfg).run()
@@ -245,6 +248,7 @@ func TestMetadataMeetsNeeds(t *testing.T) {
 
 // A disconnect of the layers above is one with their reason.
 func TestDisconnect(t *testing.T) {
+	t.Parallel()
 	reasons := make(chan uint64, 10)
 	cfg := config(t)
 	cfg.Goodbye = func(_ context.Context, _ string, reason uint64) { reasons <- reason }
