@@ -119,6 +119,11 @@ func (c *Config) fill() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	for _, name := range c.Peers.Trusted {
+		if _, err := ParsePeer(name); err != nil {
+			return fmt.Errorf("trusted peer: %w", err)
+		}
+	}
 	c.Peers = c.Peers.WithDefaults()
 	return c.Local.check(c.Spec)
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -169,37 +170,44 @@ func (h *Host) listen() error {
 }
 
 // port is a port that libp2p listens on, 0 if it does not.
-func (h *Host) port(four bool, quic bool) uint16 {
-	for _, a := range h.host.Network().ListenAddresses() {
+func (h *Host) port(four, quic bool) uint16 {
+	protocol := ma.P_TCP
+	if quic {
+		protocol = ma.P_UDP
+	}
+	return portIn(h.host.Network().ListenAddresses(), four, protocol)
+}
+
+// portIn is the first port of a family and a protocol in a list of addresses, 0 if there is none.
+func portIn(list []ma.Multiaddr, four bool, protocol int) uint16 {
+	for _, a := range list {
 		ip := ipOf(a)
-		protocol := ma.P_TCP
-		if quic {
-			protocol = ma.P_UDP
-		}
 		text, err := a.ValueForProtocol(protocol)
 		if !ip.IsValid() || ip.Is4() != four || err != nil {
 			continue
 		}
-		if at, err := netip.ParseAddrPort("0.0.0.0:" + text); err == nil {
-			return at.Port()
+		if port, err := strconv.ParseUint(text, 10, 16); err == nil {
+			return uint16(port)
 		}
 	}
 	return 0
 }
 
-// announceAddrs adds the addresses that the operator gave to those that libp2p tells others.
+// announceAddrs adds the addresses that the operator gave to those that libp2p tells others, with the ports of the latter.
 func (h *Host) announceAddrs(found []ma.Multiaddr) []ma.Multiaddr {
-	if h.host == nil { // while it is made
-		return found
-	}
+	out := slices.Clone(found)
 	for _, ip := range h.cfg.Announce {
-		for _, text := range []string{multiaddr(ip, "udp", h.port(ip.Is4(), true)), multiaddr(ip, "tcp", h.port(ip.Is4(), false))} {
-			if a, err := ma.NewMultiaddr(text); err == nil {
-				found = append(found, a)
+		for _, transport := range []struct {
+			name     string
+			protocol int
+		}{{"udp", ma.P_UDP}, {"tcp", ma.P_TCP}} {
+			port := portIn(found, ip.Is4(), transport.protocol)
+			if a, err := ma.NewMultiaddr(multiaddr(ip, transport.name, port)); err == nil && port != 0 {
+				out = append(out, a)
 			}
 		}
 	}
-	return found
+	return out
 }
 
 // Libp2p is the host of the library, for gossip. Nobody but this package dials with it or closes it.

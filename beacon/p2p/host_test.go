@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -314,6 +315,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"custody group count":   func(c *Config) { c.Local.CustodyGroupCount = 1 << 20 },
 		"static peer":           func(c *Config) { c.Static = []string{"/ip4/1.2.3.4/tcp/9000"} },
 		"no address of TCP":     func(c *Config) { c.Static = []string{bareRecord(t)} },
+		"trusted peer":          func(c *Config) { c.Peers.Trusted = []string{"somebody"} },
 		"boot node":             func(c *Config) { c.Boot = []string{"enr:-x"} },
 		"not the address": func(c *Config) {
 			c.Boot = []string{"/ip4/1.2.3.4/tcp/9000/p2p/16Uiu2HAmTXjCgjTo1v8mv4FTNSioHR5XAjqM1KK8AWchBD4iUSyU"}
@@ -327,5 +329,39 @@ func TestConfigIsChecked(t *testing.T) {
 				t.Error(h.Close())
 			}
 		}
+	}
+}
+
+// The addresses that the operator gives are told to others, with the ports that are listened on.
+func TestAnnouncedAddresses(t *testing.T) {
+	cfg := config(t)
+	cfg.Announce = []netip.Addr{netip.MustParseAddr("81.2.3.4")}
+	n := newNode(t, cfg)
+	defer n.Close()
+	until(t, "they are told", func() bool {
+		text := strings.Join(n.Identity().P2PAddresses, " ")
+		return strings.Contains(text, multiaddr(cfg.Announce[0], "tcp", n.port(true, false))+"/p2p/") &&
+			strings.Contains(text, multiaddr(cfg.Announce[0], "udp", n.port(true, true))+"/p2p/")
+	})
+	r, err := ParseRecord(cfg.Spec, n.ENR())
+	if err != nil || len(r.TCP) != 1 || r.TCP[0] != netip.AddrPortFrom(cfg.Announce[0], n.port(true, false)) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// A peer that came and went before anybody heard of it was never there, so that a slow handler does not cost memory.
+func TestNewsAreBounded(t *testing.T) {
+	h, err := New(config(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.news = []news{{peer: "a", up: true}, {peer: "b"}, {peer: "c", up: true}}
+	h.hearOfLossLocked("a")
+	h.hearOfLossLocked("d")
+	if want := []news{{peer: "b"}, {peer: "c", up: true}, {peer: "d"}}; !slices.Equal(h.mu.news, want) {
+		t.Errorf("%+v, want %+v", h.mu.news, want)
 	}
 }
