@@ -54,6 +54,11 @@ func (h *Host) readBook(path string) ([]peers.Contact, error) {
 	if err != nil {
 		return nil, err
 	}
+	return h.parseBook(data)
+}
+
+// parseBook reads the file's content. What is in it may come from others, who sent it as records.
+func (h *Host) parseBook(data []byte) ([]peers.Contact, error) {
 	var p page
 	if err := json.Unmarshal(data, &p); err != nil {
 		return nil, err

@@ -334,6 +334,74 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
+// Whatever stands in the entries of a record that is signed, reading it ends, and what it gives can be dialled.
+func FuzzEntries(f *testing.F) {
+	spec := fuluSpec()
+	key := newKey(f)
+	names := []string{"eth2", "attnets", "syncnets", "cgc", "nfd", "ip", "ip6", "tcp", "tcp6", "udp", "quic", "quic6"}
+	f.Add(uint8(0), make([]byte, 16), false, uint8(3), []byte{8}, uint16(9000))
+	f.Add(uint8(1), make([]byte, 8), false, uint8(5), []byte{1, 2, 3, 4}, uint16(9000))
+	f.Add(uint8(6), make([]byte, 16), false, uint8(11), []byte{1, 2}, uint16(1))
+	f.Add(uint8(2), []byte{1}, true, uint8(4), make([]byte, 4), uint16(0))
+	f.Fuzz(func(t *testing.T, first uint8, value []byte, list bool, second uint8, other []byte, port uint16) {
+		var r enr.Record
+		r.Set(enr.IPv4{81, 2, 3, 4})
+		r.Set(enr.TCP(port))
+		r.Set(enr.WithEntry(names[int(second)%len(names)], other))
+		if name := names[int(first)%len(names)]; list {
+			r.Set(enr.WithEntry(name, [][]byte{value, other}))
+		} else {
+			r.Set(enr.WithEntry(name, value))
+		}
+		if err := enode.SignV4(&r, key); err != nil {
+			return // longer than a record may be
+		}
+		n, err := enode.New(enode.ValidSchemes, &r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := readRecord(spec, n)
+		if err != nil {
+			if !errors.Is(err, ErrRecord) {
+				t.Fatalf("%v is no ErrRecord", err)
+			}
+			return
+		}
+		c := read.Contact(spec)
+		if _, err := addrInfo(c); err != nil || len(c.Addrs) != len(c.IPs) || len(c.Addrs) > 4 {
+			t.Fatalf("%+v cannot be dialled: %v", c, err)
+		}
+		if g := read.CustodyGroupCount; g < spec.CustodyRequirement || g > spec.NumberOfCustodyGroups {
+			t.Fatalf("custody group count %d", g)
+		}
+		if a := len(read.Attnets); a != 0 && a != 8 {
+			t.Fatalf("attnets of %d bytes", a)
+		}
+	})
+}
+
+// Whatever stands in the file of peers, reading it ends, and what it gives can be dialled and is written and read again.
+func FuzzBook(f *testing.F) {
+	h := &Host{cfg: Config{Spec: fuluSpec()}}
+	f.Add([]byte(`{"version":1,"peers":[{"addrs":["/ip4/1.2.3.4/tcp/1/p2p/16Uiu2HAmTXjCgjTo1v8mv4FTNSioHR5XAjqM1KK8AWchBD4iUSyU"]}]}`))
+	f.Add([]byte(`{"version":1,"peers":[{"enr":"` + signed(f, enr.IPv4{1, 2, 3, 4}, enr.TCP(9)) + `"}]}`))
+	f.Add([]byte(`{"version":1,"peers":[{"addrs":["/dns4/example.org/tcp/1/p2p/16Uiu2HAmTXjCgjTo1v8mv4FTNSioHR5XAjqM1KK8AWchBD4iUSyU"]}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		contacts, err := h.parseBook(data)
+		if err != nil {
+			return
+		}
+		if len(contacts) > peers.MostRemembered {
+			t.Fatalf("%d peers", len(contacts))
+		}
+		for _, c := range contacts {
+			if _, err := addrInfo(c); err != nil || len(c.Addrs) == 0 || len(c.Addrs) > mostAddrs {
+				t.Fatalf("%+v cannot be dialled: %v", c, err)
+			}
+		}
+	})
+}
+
 // Boot nodes of all public networks can be read.
 func TestBootNodesOfNetworksAreRead(t *testing.T) {
 	for _, network := range params.Networks() {
