@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ import (
 	"github.com/cresset/cresset/beacon/p2p/peers"
 )
 
-// discovery is discv5, with one listener a family of addresses. Both show the same record.
+// discovery is discv5.
 type discovery struct {
 	// static
 	h      *Host
@@ -28,8 +29,8 @@ type discovery struct {
 	record *enode.LocalNode
 
 	// set by listen
-	port      uint16
-	listeners []*discover.UDPv5
+	port     uint16
+	listener *discover.UDPv5 // nil without discovery
 
 	closed sync.Once
 }
@@ -70,7 +71,13 @@ func parseBoot(text string) (*enode.Node, error) {
 		return nil, fmt.Errorf("%d characters", len(text))
 	}
 	if text == "" || text[0] != '/' {
-		return enode.Parse(enode.ValidSchemes, text)
+		n, err := enode.Parse(enode.ValidSchemes, text)
+		if err == nil {
+			if _, ok := n.UDPEndpoint(); !ok {
+				err = errors.New("no address of discovery; names are not looked up")
+			}
+		}
+		return n, err
 	}
 	c, err := parseAddress(text)
 	if err != nil {
@@ -133,25 +140,48 @@ func (d *discovery) listen() error {
 	if err != nil {
 		return errors.Join(err, closeAll(conns))
 	}
-	for i, conn := range conns {
-		boot := d.bootFor(d.h.cfg.Listen[i])
-		l, err := discover.ListenV5(conn, d.record, discover.Config{PrivateKey: key, Bootnodes: boot})
-		if err != nil {
-			return errors.Join(fmt.Errorf("discovery on %v: %w", conn.LocalAddr(), err), closeAll(conns[i:]))
+	var boot []*enode.Node
+	for _, n := range d.boot {
+		if n, ok := d.inFamily(n); ok {
+			boot = append(boot, n)
 		}
-		d.listeners = append(d.listeners, l)
+	}
+	if len(boot) < len(d.boot) {
+		d.h.cfg.Log.Warn("boot nodes have no address of a family that is listened on; listen on the other one, too", "boot", len(d.boot), "usable", len(boot))
+	}
+	both := newSockets(conns)
+	d.listener, err = discover.ListenV5(both, d.record, discover.Config{PrivateKey: key, Bootnodes: boot})
+	if err != nil {
+		return errors.Join(fmt.Errorf("discovery on %v: %w", both.LocalAddr(), err), both.Close())
 	}
 	return nil
 }
 
-// bootFor is the boot nodes that have an address of a family, with that one.
-func (d *discovery) bootFor(ip netip.Addr) (out []*enode.Node) {
-	for _, n := range d.boot {
-		if at, ok := n.UDPEndpoint(); ok && at.Addr().Is4() == ip.Is4() {
-			out = append(out, n)
-		}
+// inFamily is a boot node at an address whose family is listened on. Of a record with both families the library knows one; where that is not
+// listened on the node is named by the other.
+func (d *discovery) inFamily(n *enode.Node) (*enode.Node, bool) {
+	at, ok := n.UDPEndpoint()
+	if ok && d.listensOn(at.Addr()) {
+		return n, true
 	}
-	return out
+	var ip4 enr.IPv4Addr
+	var ip6 enr.IPv6Addr
+	var udp enr.UDP
+	var udp6 enr.UDP6
+	if n.Load(&udp) == nil && n.Load(&ip4) == nil && d.listensOn(netip.Addr(ip4)) {
+		return enode.NewV4(n.Pubkey(), netip.Addr(ip4).AsSlice(), 0, int(udp)), true
+	}
+	if n.Load(&udp6) != nil {
+		udp6 = enr.UDP6(udp)
+	}
+	if udp6 != 0 && n.Load(&ip6) == nil && d.listensOn(netip.Addr(ip6)) {
+		return enode.NewV4(n.Pubkey(), netip.Addr(ip6).AsSlice(), 0, int(udp6)), true
+	}
+	return nil, false
+}
+
+func (d *discovery) listensOn(ip netip.Addr) bool {
+	return slices.ContainsFunc(d.h.cfg.Listen, func(own netip.Addr) bool { return own.Is4() == ip.Is4() })
 }
 
 // open opens one socket a family, all with the same port: a record has one fallback for both.
@@ -175,20 +205,13 @@ func (d *discovery) open() (conns []*net.UDPConn, err error) {
 				break
 			}
 			conns = append(conns, conn)
-			d.port = conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+			d.port = addrPort(conn).Port()
 		}
 		if err == nil {
 			return conns, nil
 		}
 	}
 	return nil, err
-}
-
-func closeAll(conns []*net.UDPConn) (err error) {
-	for _, c := range conns {
-		err = errors.Join(err, c.Close())
-	}
-	return err
 }
 
 // announce writes addresses and ports into the record. An address that one listens on is announced until others say better.
@@ -247,10 +270,10 @@ const (
 // run looks for nodes: at random, and where nodes of missing subnets are.
 func (d *discovery) run(ctx context.Context) error {
 	var all sync.WaitGroup
-	for _, l := range d.listeners {
-		all.Go(func() { d.walk(ctx, l) })
+	if d.listener != nil {
+		all.Go(func() { d.walk(ctx) })
+		all.Go(func() { d.seek(ctx) })
 	}
-	all.Go(func() { d.seek(ctx) })
 	<-ctx.Done()
 	d.close() // ends lookups, which know no context
 	all.Wait()
@@ -258,8 +281,8 @@ func (d *discovery) run(ctx context.Context) error {
 }
 
 // walk goes from node to node at random.
-func (d *discovery) walk(ctx context.Context, l *discover.UDPv5) {
-	it := l.RandomNodes()
+func (d *discovery) walk(ctx context.Context) {
+	it := d.listener.RandomNodes()
 	defer it.Close()
 	stop := context.AfterFunc(ctx, it.Close)
 	defer stop()
@@ -308,10 +331,8 @@ func (d *discovery) seek(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		if target, ok := d.target(); ok {
-			for _, l := range d.listeners {
-				for _, n := range l.Lookup(target) {
-					d.found(n)
-				}
+			for _, n := range d.listener.Lookup(target) {
+				d.found(n)
 			}
 		}
 		select {
@@ -386,8 +407,8 @@ func (d *discovery) judge(n *enode.Node) (outcome string) {
 
 func (d *discovery) close() {
 	d.closed.Do(func() {
-		for _, l := range d.listeners {
-			l.Close()
+		if d.listener != nil {
+			d.listener.Close()
 		}
 		d.db.Close()
 	})

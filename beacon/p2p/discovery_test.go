@@ -47,6 +47,39 @@ func TestNodesFindEachOther(t *testing.T) {
 	})
 }
 
+// Nodes of one family each find each other through a boot node of both, as far as they can reach each other.
+func TestFamiliesMeetAtOneBootNode(t *testing.T) {
+	t.Parallel()
+	cfg := discovering(t, 1)
+	cfg.Listen = []netip.Addr{loopback4, loopback6}
+	h, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = h.Listen()
+	if closed := h.Close(); closed != nil {
+		t.Error(closed)
+	}
+	if err != nil { // A machine without IPv6: the operator is to see why.
+		if !strings.Contains(err.Error(), "::1") {
+			t.Errorf("%v does not name the address", err)
+		}
+		return
+	}
+	cfg.Dir = t.TempDir()
+	boot := newNode(t, cfg).run()
+	four := newNode(t, discovering(t, 1, boot.ENR())).run()
+	var sixes []*node
+	for range 2 {
+		cfg := discovering(t, 1, boot.ENR())
+		cfg.Listen = []netip.Addr{loopback6}
+		sixes = append(sixes, newNode(t, cfg).run())
+	}
+	until(t, "IPv4 finds boot", connected(four, boot))
+	until(t, "IPv6 finds boot", connected(sixes[0], boot))
+	until(t, "IPv6 find each other", connected(sixes[0], sixes[1]))
+}
+
 // Without the switch for development networks, private addresses that others announce are not dialled.
 func TestPrivateAddressesAreNotDialled(t *testing.T) {
 	cfg := discovering(t, 1)

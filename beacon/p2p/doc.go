@@ -14,6 +14,7 @@
 //	record.go    node records: what stands in ours, and what is believed of others'
 //	forkid.go    which fork a record announces
 //	discovery.go discv5
+//	sockets.go   the sockets of discovery, of both families as one
 //	local.go     our own record and its changes
 //	nat.go       ports opened in a router, on request
 //	book.go      the file of good peers
