@@ -140,17 +140,16 @@ func (d *discovery) listen() error {
 	if err != nil {
 		return errors.Join(err, closeAll(conns))
 	}
-	var boot []*enode.Node
-	for _, n := range d.boot {
-		if n, ok := d.inFamily(n); ok {
-			boot = append(boot, n)
-		}
+	all := len(d.boot)
+	d.boot = slices.DeleteFunc(d.boot, func(n *enode.Node) bool { _, ok := d.inFamily(n); return !ok })
+	for i, n := range d.boot {
+		d.boot[i], _ = d.inFamily(n)
 	}
-	if len(boot) < len(d.boot) {
-		d.h.cfg.Log.Warn("boot nodes have no address of a family that is listened on; listen on the other one, too", "boot", len(d.boot), "usable", len(boot))
+	if len(d.boot) < all {
+		d.h.cfg.Log.Warn("boot nodes have no address of a family that is listened on; listen on the other one, too", "boot", all, "usable", len(d.boot))
 	}
 	both := newSockets(conns)
-	d.listener, err = discover.ListenV5(both, d.record, discover.Config{PrivateKey: key, Bootnodes: boot})
+	d.listener, err = discover.ListenV5(both, d.record, discover.Config{PrivateKey: key})
 	if err != nil {
 		return errors.Join(fmt.Errorf("discovery on %v: %w", both.LocalAddr(), err), both.Close())
 	}
@@ -271,6 +270,7 @@ const (
 func (d *discovery) run(ctx context.Context) error {
 	var all sync.WaitGroup
 	if d.listener != nil {
+		all.Go(func() { d.seed(ctx) })
 		all.Go(func() { d.walk(ctx) })
 		all.Go(func() { d.seek(ctx) })
 	}
@@ -278,6 +278,29 @@ func (d *discovery) run(ctx context.Context) error {
 	d.close() // ends lookups, which know no context
 	all.Wait()
 	return ctx.Err()
+}
+
+// seedInterval is how often it is seen to that there is a node to begin with.
+const seedInterval = 10 * time.Second
+
+// seed gives discovery the boot nodes whenever it knows nobody. The library would do so itself, but from a goroutine that races with the one
+// that owns its table.
+func (d *discovery) seed(ctx context.Context) {
+	ticker := time.NewTicker(seedInterval)
+	defer ticker.Stop()
+	for {
+		if len(d.listener.AllNodes()) == 0 {
+			for _, n := range d.boot {
+				d.listener.AddKnownNode(n)
+			}
+			d.listener.Lookup(d.record.ID()) // our neighbours
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // walk goes from node to node at random.
