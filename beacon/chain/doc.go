@@ -16,6 +16,7 @@
 //	datacheck.go   what columns and blobs have to prove
 //	history.go     blocks from before the point that the chain began at, backwards
 //	votes.go       attestations, slashings, payload attestations
+//	checked.go     what gossip's rules verified, applied without being verified again
 //	writer.go      the writer's loop
 //	apply.go       the one place where a block gets into fork choice, index and disk
 //	head.go        the head, events, what the execution client is told

@@ -163,10 +163,7 @@ func (c *Chain) ImportAttesterSlashing(ctx context.Context, s *types.AttesterSla
 	if err := hooks.Signatures.Verify(); err != nil {
 		return err
 	}
-	return c.do(ctx, c.inbox.votes, func() {
-		c.w.fc.OnAttesterSlashing(bothAttested(s))
-		c.updateHead("attester slashing")
-	})
+	return c.applySlashed(ctx, bothAttested(s))
 }
 
 // ImportPayloadAttestation checks the vote of a member of a payload timeliness committee and counts it.
@@ -194,17 +191,7 @@ func (c *Chain) ImportPayloadAttestation(ctx context.Context, m *types.PayloadAt
 	if err := hooks.Signatures.Verify(); err != nil {
 		return err
 	}
-	var refused error
-	if err := c.do(ctx, c.inbox.votes, func() {
-		c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
-		refused = c.w.fc.OnPayloadAttestationMessage(payloadVote(&m.Data, m.ValidatorIndex), false)
-		if c.buildOnFull() != c.Snapshot().BuildOnFull {
-			c.publish()
-		}
-	}); err != nil {
-		return err
-	}
-	return refused
+	return c.applyPayloadVote(ctx, m)
 }
 
 // votesHeld bounds the votes that wait for their slot to be over, in bytes.
