@@ -60,8 +60,9 @@ func TestHalfOfTheColumnsGiveTheOthers(t *testing.T) {
 	setup, err := trustedSetup()
 	check(t, err)
 	all := w.net.Spec().NumberOfColumns
-	a, b := w.node(count(all)...), w.node(all-1)
+	a, b, c := w.node(count(all)...), w.node(all-1), w.node()
 	w.joinColumns(a, b, all-1)
+	w.join(c, a)
 	blob, commitment, err := simnet.Blob(setup, 1)
 	check(t, err)
 	block, tip := w.block(w.net.Genesis(), 1, simnet.Content{Commitments: []types.KZGCommitment{commitment}})
@@ -77,7 +78,7 @@ func TestHalfOfTheColumnsGiveTheOthers(t *testing.T) {
 		}
 		a.router.apply(gossip.DataColumnSidecar, checked)
 	}
-	check(t, b.router.Publish(context.Background(), gossip.BeaconBlock, 0, block))
+	check(t, c.router.Publish(context.Background(), gossip.BeaconBlock, 0, block))
 	w.until("the block is the head of the node with half of the columns", a.hasHead(tip.Root))
 	w.until("the block is the head of the node that got its column from it", b.hasHead(tip.Root))
 	missing, err := a.chain.MissingColumns(tip.Root)
