@@ -121,14 +121,14 @@ func (s *syncStage) checkpoint(t *testing.T, total *tally, source *runningNode) 
 	total.backfilled += backfilled
 }
 
-// badPeers syncs from four peers: one stalls every third time, one sends wrong blocks, one answers late, and with what was not asked for, and one
+// badPeers syncs from four peers: one stalls every fifth time, one sends wrong blocks, one answers late, and with what was not asked for, and one
 // leaves half-way.
 func (s *syncStage) badPeers(t *testing.T, total *tally, source *runningNode) {
 	blocks := s.chain.Blocks
 	stalls := s.badPeer(t, source, func(h map[reqresp.Method]reqresp.Handler, _ func()) {
 		right, asked := h[reqresp.BlocksByRangeV2], new(atomic.Int64)
 		h[reqresp.BlocksByRangeV2] = func(ctx context.Context, call *reqresp.Call) error {
-			if asked.Add(1)%3 == 0 {
+			if asked.Add(1)%5 == 0 {
 				select {
 				case <-time.After(15 * time.Second):
 				case <-ctx.Done():
