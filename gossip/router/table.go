@@ -51,7 +51,7 @@ var queues = [kinds]row{
 	gossip.BlobSidecar:                       {length: 128, bytes: 32 << 20, workers: 2, priority: 1, flush: 1, most: 1, drop: dropOldest},
 	gossip.BeaconAggregateAndProof:           {length: 8192, bytes: 16 << 20, workers: 2, priority: 2, flush: 64, most: 512, drop: dropOldest},
 	gossip.PayloadAttestationMessage:         {length: 2048, bytes: 4 << 20, workers: 1, priority: 2, flush: 64, most: 512, drop: dropOldest},
-	gossip.BeaconAttestation:                 {length: 32768, bytes: 32 << 20, workers: 2, priority: 3, flush: 64, most: 512, drop: dropOldest},
+	gossip.BeaconAttestation:                 {length: 32768, bytes: 32 << 20, workers: 2, priority: 3, flush: 64, most: 2048, drop: dropOldest},
 	gossip.SyncCommitteeContributionAndProof: {length: 1024, bytes: 4 << 20, workers: 1, priority: 4, flush: 64, most: 256, drop: dropOldest},
 	gossip.SyncCommittee:                     {length: 4096, bytes: 8 << 20, workers: 1, priority: 4, flush: 64, most: 512, drop: dropOldest},
 	gossip.ExecutionPayloadBid:               {length: 1024, bytes: 4 << 20, workers: 1, priority: 4, flush: 1, most: 64, drop: dropOldest},
