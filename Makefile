@@ -8,7 +8,7 @@ BENCH_PKGS ?= ./...
 CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
 RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth kill nonfinality faults clean
+.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync kill nonfinality faults clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,12 @@ e2e-geth: bin/geth ## recorded chains with a real geth behind the node; geth and
 	CRESSET_GETH=$(CURDIR)/bin/geth CRESSET_BEACON=$(CURDIR)/bin/cresset-beacon CRESSET_SUMMARY=$(CURDIR)/bin/e2e-geth.txt \
 		$(GO) test -C beacon/node -tags geth -count=1 -v -timeout 10m -run '^TestE2EGeth$$'
 	@cat bin/e2e-geth.txt
+
+e2e-sync: ## nodes sync recorded chains over libp2p: TCP, QUIC, from a checkpoint with backfill, and from bad peers
+	@mkdir -p bin
+	$(GO) vet -tags e2e ./beacon/node
+	CRESSET_SUMMARY=$(CURDIR)/bin/e2e-sync.txt $(GO) test -C beacon/node -tags e2e -count=1 -v -timeout 10m -run '^TestE2ESync$$'
+	@cat bin/e2e-sync.txt
 
 kill: ## the kill test in its long form: KILLS=300
 	CRESSET_KILLS=$(or $(KILLS),300) $(GO) test -count=1 -timeout 0 -run '^TestKilledAtAnyInstant$$' -v ./beacon/chain

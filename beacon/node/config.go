@@ -33,6 +33,11 @@ type Config struct {
 	AllowStale bool
 	// SafeSlots is SAFE_SLOTS_TO_IMPORT_OPTIMISTICALLY, 0 for the specification's.
 	SafeSlots uint64
+	// HTTPAddress is host:port to serve the Beacon API at; empty for none. HTTPHosts are names that it may be called by besides localhost,
+	// HTTPOrigins the web pages that may read its answers.
+	HTTPAddress string
+	HTTPHosts   []string
+	HTTPOrigins []string
 	// MetricsAddress is host:port to serve /metrics on; empty for none.
 	MetricsAddress string
 

@@ -4,9 +4,12 @@ package node
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +53,8 @@ func (s *syncStage) config(t *testing.T) Config {
 	return Config{
 		DataDir: t.TempDir(), NetworkConfig: filepath.Join(s.files, "config.yaml"), Genesis: filepath.Join(s.files, "genesis.ssz_snappy"),
 		ExecutionEndpoints: []string{EmbeddedEngine}, ClockOffset: s.offset,
-		Networking: &Networking{Listen: []string{"127.0.0.1"}, Loose: true, NoDiscovery: true, Local: true},
+		HTTPAddress: "127.0.0.1:0",
+		Networking:  &Networking{Listen: []string{"127.0.0.1"}, Loose: true, NoDiscovery: true, Local: true},
 	}
 }
 
@@ -238,7 +242,42 @@ func (s *syncStage) wantRecorded(t *testing.T, n *runningNode, total *tally) {
 	if head.Finalized != state.FinalizedCheckpoint {
 		t.Errorf("finalized is %v, want %v", head.Finalized, state.FinalizedCheckpoint)
 	}
+	s.wantAPI(t, n)
 	total.compared++
+}
+
+// wantAPI compares the validators of the head as the Beacon API gives them with those that the other client's gave.
+func (s *syncStage) wantAPI(t *testing.T, n *runningNode) {
+	t.Helper()
+	response, err := http.Get(n.apiURL + "/eth/v1/beacon/states/head/validators")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	type entry struct {
+		Index, Balance, Status string
+		Validator              map[string]any
+	}
+	var answer struct {
+		ExecutionOptimistic bool `json:"execution_optimistic"`
+		Data                []entry
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	want := s.chain.Manifest.Validators
+	if response.StatusCode != http.StatusOK || answer.ExecutionOptimistic || len(answer.Data) != len(want) {
+		t.Fatalf("HTTP status %d, optimistic %v, %d validators, want %d", response.StatusCode, answer.ExecutionOptimistic, len(answer.Data), len(want))
+	}
+	for i, w := range want {
+		e := entry{Index: w.Index, Balance: w.Balance, Status: w.Status}
+		if err := json.Unmarshal(w.Validator, &e.Validator); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(answer.Data[i], e) {
+			t.Errorf("validator %d is %v, want %v", i, answer.Data[i], e)
+		}
+	}
 }
 
 // historyEnd is the slot from which on blocks have to be kept.

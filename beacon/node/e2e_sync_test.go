@@ -42,7 +42,7 @@ func TestE2ESync(t *testing.T) {
 			})
 		})
 	}
-	line := fmt.Sprintf("e2e-sync: %d chains, %d syncs of %d blocks over libp2p: %d over TCP, %d over QUIC, %d from a checkpoint with %d blocks backfilled, %d from four bad peers; %d heads, finalities and validator sets as recorded, %.0f s: %s",
+	line := fmt.Sprintf("e2e-sync: %d chains, %d syncs of %d blocks over libp2p: %d over TCP, %d over QUIC, %d from a checkpoint with %d blocks backfilled, %d from four bad peers; %d heads, finalities, validator sets and answers of the Beacon API as recorded, %.0f s: %s",
 		len(recorded.Names()), total.syncs, total.blocks, total.tcp, total.quic, total.checkpoints, total.backfilled, total.bad, total.compared, time.Since(begin).Seconds(),
 		map[bool]string{false: "ok", true: "failed"}[t.Failed()])
 	t.Log(line)

@@ -57,20 +57,26 @@ func unsnap(data []byte) ([]byte, error) {
 	return snappy.Decode(nil, data)
 }
 
-// loadSpec reads the network's configuration; bundled is its genesis state where it brings one, packed, boot its boot nodes.
-func (c *Config) loadSpec() (spec *params.Spec, bundled []byte, boot []string, warnings []params.Warning, err error) {
+// ownNetwork is what a named network brings: its genesis state, packed, and its boot nodes.
+type ownNetwork struct {
+	genesis []byte
+	boot    []string
+}
+
+// loadSpec reads the network's configuration.
+func (c *Config) loadSpec() (spec *params.Spec, own ownNetwork, warnings []params.Warning, err error) {
 	if c.Network != "" {
-		spec, boot, bundled, err = params.Network(c.Network)
-		return spec, bundled, boot, nil, err
+		spec, own.boot, own.genesis, err = params.Network(c.Network)
+		return spec, own, nil, err
 	}
 	data, err := os.ReadFile(c.NetworkConfig)
 	if err != nil {
-		return nil, nil, nil, nil, &UsageError{fmt.Errorf("network-config: %w", err)}
+		return nil, own, nil, &UsageError{fmt.Errorf("network-config: %w", err)}
 	}
 	if spec, warnings, err = params.Load(data); err != nil {
-		return nil, nil, nil, nil, &UsageError{fmt.Errorf("network-config %s: %w", c.NetworkConfig, err)}
+		return nil, own, nil, &UsageError{fmt.Errorf("network-config %s: %w", c.NetworkConfig, err)}
 	}
-	return spec, nil, nil, warnings, nil
+	return spec, own, warnings, nil
 }
 
 // loadAnchor gets the point that an empty data directory begins at: the checkpoint if there is one, else genesis.

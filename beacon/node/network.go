@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,6 +19,7 @@ import (
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/gossip"
+	"github.com/cresset/cresset/gossip/router"
 	"github.com/cresset/cresset/sync/driver"
 	"github.com/cresset/cresset/sync/peering"
 	"github.com/cresset/cresset/sync/reqresp"
@@ -58,6 +60,7 @@ type peerNetwork struct {
 	driver  *driver.Driver
 	table   *reqresp.Table
 	offer   *server.Offer
+	router  *router.Router
 	listen  []netip.Addr
 }
 
@@ -119,7 +122,7 @@ func (n *node) custodyGroups() uint64 {
 }
 
 // connect puts together what needs the chain.
-func (n *node) connect(genesisValidatorsRoot types.Root) error {
+func (n *node) connect(genesisTime uint64, genesisValidatorsRoot types.Root) error {
 	w := n.net
 	digests := reqresp.NewDigests(n.spec, genesisValidatorsRoot)
 	client := reqresp.NewClient(reqresp.ClientConfig{Table: w.table, Digests: digests, Opener: opener{w.host}, Clock: n.clock})
@@ -139,6 +142,16 @@ func (n *node) connect(genesisValidatorsRoot types.Root) error {
 		}),
 	})
 	w.offer = server.NewOffer(w.host, w.server)
+	w.router, err = router.New(router.Config{
+		Spec: n.spec, Chain: n.chain, Network: gossip.NewNetwork(n.spec, genesisValidatorsRoot), Host: w.host.Libp2p(), Peers: w.host, Stored: n.store, KZG: n.kzg,
+		Rules: gossip.New(gossip.Config{
+			Spec: n.spec, GenesisTime: genesisTime, GenesisValidatorsRoot: genesisValidatorsRoot, View: n.chain.View, KZG: n.kzg, LightClient: lightUpdates{n.spec, w.light},
+		}),
+		Blobs: n.engine, FindBlock: w.driver.FindBlock, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
+	})
+	if err != nil {
+		return err
+	}
 	w.peering.Attach(peering.Parts{Chain: n.chain, Digests: digests, Client: client, Host: w.host, Sync: w.driver})
 	needs := map[peers.Need]int{}
 	for _, column := range n.custody() {
@@ -155,7 +168,9 @@ func (n *node) runNetwork(ctx context.Context) error {
 	g.Go(func() error { return n.net.peering.Run(ctx) })
 	g.Go(func() error { return n.net.driver.Run(ctx) })
 	g.Go(func() error { return n.net.light.Run(ctx) })
+	g.Go(func() error { return n.net.router.Run(ctx) })
 	g.Go(func() error { return n.keepUp(ctx) })
+	g.Go(func() error { return n.followDistance(ctx) })
 	return g.Wait()
 }
 
@@ -181,13 +196,32 @@ func (n *node) keepUp(ctx context.Context) error {
 	}
 }
 
+// followDistance has gossip join its topics once the node is nearly where the network is.
+func (n *node) followDistance(ctx context.Context) error {
+	return n.clock.Slots(ctx, n.clock.CurrentSlot(), func() {
+		behind := n.clock.CurrentSlot().SubSaturating(n.chain.Snapshot().Head.Slot)
+		n.net.router.SetSynced(uint64(behind) <= nearlySynced*n.spec.SlotsPerEpoch)
+	})
+}
+
+// nearlySynced is how many epochs the head may be behind for gossip to be of use: what it brings builds on blocks that are on their way.
+const nearlySynced = 2
+
 // announce tells others which subnets this node is on, and on which fork.
 // Spec: "Attestation subnet subscription", "ENR structure" (phase0; modified fulu).
 func (n *node) announce(epoch types.Epoch, genesisValidatorsRoot types.Root) error {
 	subnets := ssz.NewBitvector(n.spec.AttestationSubnetCount)
-	for _, i := range gossip.ComputeSubscribedSubnets(n.spec, das.NodeID(n.net.host.NodeID()), epoch) {
+	own := gossip.ComputeSubscribedSubnets(n.spec, das.NodeID(n.net.host.NodeID()), epoch)
+	for _, i := range own {
 		subnets.SetBitAt(i, true)
 	}
+	interests := gossip.Interests{AttestationSubnets: own, LightClient: true}
+	for _, column := range n.custody() {
+		if subnet := das.ComputeSubnetForDataColumnSidecar(n.spec, column); !slices.Contains(interests.ColumnSubnets, subnet) {
+			interests.ColumnSubnets = append(interests.ColumnSubnets, subnet)
+		}
+	}
+	n.net.router.SetInterests(interests)
 	if string(n.net.peering.MetaData().Attnets) != string(subnets) {
 		n.net.peering.SetMetaData(func(m *types.MetaData) { m.Attnets = subnets })
 	}
@@ -204,6 +238,37 @@ func (w *peerNetwork) report(i reqresp.Incident) {
 	if o, bad := offences[i.Fault]; bad {
 		w.host.Report(i.Peer, o, fmt.Sprintf("%v: %v", i.Protocol, i.Err))
 	}
+}
+
+// lightUpdates is the light client updates that this node derived, for the rules of gossip.
+type lightUpdates struct {
+	spec  *params.Spec
+	light *server.Light
+}
+
+// FinalityUpdate implements gossip.LightClient.
+func (l lightUpdates) FinalityUpdate() *types.LightClientFinalityUpdate {
+	return decodeLight(l.spec, new(types.LightClientFinalityUpdate), l.light.FinalityUpdate)
+}
+
+// OptimisticUpdate implements gossip.LightClient.
+func (l lightUpdates) OptimisticUpdate() *types.LightClientOptimisticUpdate {
+	return decodeLight(l.spec, new(types.LightClientOptimisticUpdate), l.light.OptimisticUpdate)
+}
+
+// decodeLight decodes what was derived into an object; nil if there is nothing.
+func decodeLight[T any, P interface {
+	*T
+	ssz.Object
+}](spec *params.Spec, to P, derived func() (server.LightItem, bool)) P {
+	item, ok := derived()
+	if !ok {
+		return nil
+	}
+	if err := ssz.Unmarshal(ssz.Context{Spec: spec, Fork: spec.ForkAtSlot(item.Slot)}, item.SSZ, ssz.Container(to)); err != nil {
+		return nil // it is this node's own encoding
+	}
+	return to
 }
 
 // opener opens streams to peers for the client.

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cresset/cresset/beacon/api"
 	"github.com/cresset/cresset/beacon/bls"
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/clock"
@@ -39,7 +40,10 @@ type node struct {
 	keys    *bls.KeyCache
 	clock   *clock.Clock
 	engine  *engine.Client
+	kzg     *kzg.Context
 	chain   *chain.Chain
+	api     *api.Server // nil for a node without a Beacon API
+	apiURL  string
 	net     *peerNetwork // nil for a node without a network
 	memory  memory
 }
@@ -60,25 +64,43 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	}
 	n := &node{cfg: cfg, log: log, metrics: metrics.New(), memory: cfg.budget()}
 	defer func() { err = errors.Join(err, n.close()) }()
-	if err := n.open(ctx); err != nil {
+	own, err := n.readSpec()
+	if err != nil {
 		return err
+	}
+	// First of all the data directory: who has it already is more than that a port is taken.
+	if n.store, err = store.Open(store.Config{Dir: n.cfg.DataDir, Spec: n.spec, CacheBytes: int64(n.memory.database), Log: n.log}); err != nil {
+		return fmt.Errorf("open data directory: %w", err)
 	}
 	listener, err := n.listen()
 	if err != nil {
 		return err
 	}
+	if err := n.newAPI(); err != nil {
+		return errors.Join(err, closeListener(listener))
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	// What answers from outside is there first: it says why there is no more yet.
+	if listener != nil {
+		g.Go(func() error { return n.serveMetrics(ctx, listener) })
+	}
+	if n.api != nil {
+		g.Go(func() error { return n.api.Run(ctx) })
+	}
+	if err := n.open(ctx, own); err != nil {
+		cancel()
+		_ = g.Wait() // they end because they were told to
+		return err
+	}
 	g.Go(func() error { return n.engine.Run(ctx) })
 	g.Go(func() error { return n.watchEngine(ctx) })
 	g.Go(func() error { return n.chain.Run(ctx) })
 	if n.net != nil {
 		g.Go(func() error { return n.runNetwork(ctx) })
 	}
-	if listener != nil {
-		g.Go(func() error { return n.serveMetrics(ctx, listener) })
-	}
+	n.answer()
 	var failed error // kept apart: the job's end is the node's, and other parts may be the first to say that they were ended
 	g.Go(func() error {
 		defer cancel()
@@ -91,19 +113,21 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	return failed
 }
 
-// open builds the parts, the lowest first.
-func (n *node) open(ctx context.Context) error {
-	spec, bundled, boot, warnings, err := n.cfg.loadSpec()
+// readSpec reads the network's configuration; it gives the network's own genesis and boot nodes.
+func (n *node) readSpec() (own ownNetwork, err error) {
+	spec, own, warnings, err := n.cfg.loadSpec()
 	if err != nil {
-		return err
+		return own, err
 	}
 	for _, w := range warnings {
 		n.log.Warn("network configuration", "key", w.Key, "detail", w.Detail)
 	}
 	n.spec = spec
-	if n.store, err = store.Open(store.Config{Dir: n.cfg.DataDir, Spec: spec, CacheBytes: int64(n.memory.database), Log: n.log}); err != nil {
-		return fmt.Errorf("open data directory: %w", err)
-	}
+	return own, nil
+}
+
+// open builds the parts, the lowest first.
+func (n *node) open(ctx context.Context, own ownNetwork) (err error) {
 	if n.keys, err = bls.LoadKeyCache(n.store.KeyCachePath()); err != nil {
 		return fmt.Errorf("open key cache: %w", err)
 	}
@@ -119,26 +143,25 @@ func (n *node) open(ctx context.Context) error {
 			return &OperatorError{err}
 		}
 	} else {
-		if anchor, err = n.loadAnchor(ctx, bundled); err != nil {
+		if anchor, err = n.loadAnchor(ctx, own.genesis); err != nil {
 			return err
 		}
 		genesisTime, validatorsRoot = anchor.State.GenesisTime, anchor.State.GenesisValidatorsRoot
 	}
-	n.clock = clock.New(clock.Config{Spec: spec, GenesisTime: genesisTime, Offset: n.cfg.ClockOffset})
+	n.clock = clock.New(clock.Config{Spec: n.spec, GenesisTime: genesisTime, Offset: n.cfg.ClockOffset})
 	if n.engine, err = n.newEngine(anchor, genesisTime); err != nil {
 		return err
 	}
-	setup, err := kzg.New()
-	if err != nil {
+	if n.kzg, err = kzg.New(); err != nil {
 		return err
 	}
 	if n.cfg.Networking != nil {
-		if err := n.newHost(validatorsRoot, boot); err != nil {
+		if err := n.newHost(validatorsRoot, own.boot); err != nil {
 			return err
 		}
 	}
 	n.chain, err = chain.New(chain.Config{
-		Spec: spec, Store: n.store, Engine: n.engine, Clock: n.clock, Keys: n.keys, KZG: setup, Log: n.log, Metrics: metrics.NewChain(n.metrics),
+		Spec: n.spec, Store: n.store, Engine: n.engine, Clock: n.clock, Keys: n.keys, KZG: n.kzg, Log: n.log, Metrics: metrics.NewChain(n.metrics),
 		Anchor: anchor, Custody: n.custody(),
 		StateBytes: n.memory.states, DeferredBytes: n.memory.deferred, DataBytes: n.memory.data,
 		SafeSlotsToImportOptimistically: types.Slot(n.cfg.SafeSlots),
@@ -152,7 +175,7 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.checkAge(); err != nil || n.net == nil {
 		return err
 	}
-	return n.connect(validatorsRoot)
+	return n.connect(genesisTime, validatorsRoot)
 }
 
 // checkAge refuses to start from a finalized state that is so old that its validators may have left: what they sign now proves
@@ -283,6 +306,14 @@ func (n *node) watchEngine(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// closeListener closes a listener that nothing serves; nil is none.
+func closeListener(l net.Listener) error {
+	if l == nil {
+		return nil
+	}
+	return l.Close()
 }
 
 // listen opens the port of the metrics, before anything runs: a port that is taken is a mistake to be told at once.

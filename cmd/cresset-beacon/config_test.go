@@ -124,6 +124,7 @@ func TestEveryOptionReachesTheNode(t *testing.T) {
 		"checkpoint-sync-url": "", "checkpoint-root": "", // not beside a checkpoint's files
 		"listen-address": "::", "port": "1", "quic-port": "2", "discovery-port": "3", "announce-address": "1.2.3.4", "upnp": "true", "target-peers": "5",
 		"static-peer": "p", "trusted-peer": "q", "boot-node": "r", "no-discovery": "true", "local-peers": "true", "supernode": "true", "no-backfill": "true",
+		"http-address": ":2", "http-host": "h", "http-origin": "o",
 	}
 	want := node.Config{
 		DataDir: "d", NetworkConfig: "n", Genesis: "g", CheckpointState: "s", CheckpointBlock: "b", AllowStale: true,
@@ -132,6 +133,7 @@ func TestEveryOptionReachesTheNode(t *testing.T) {
 			Listen: []string{"::"}, Port: 1, QUICPort: 2, DiscoveryPort: 3, Announce: []string{"1.2.3.4"}, UPnP: true, Peers: 5,
 			Static: []string{"p"}, Trusted: []string{"q"}, Boot: []string{"r"}, NoDiscovery: true, Local: true, Supernode: true, NoBackfill: true,
 		},
+		HTTPAddress: ":2", HTTPHosts: []string{"h"}, HTTPOrigins: []string{"o"},
 		MetricsAddress: ":1", StateCache: 1 << 20, DeferredCache: 2 << 20, DataCache: 3 << 20, DatabaseCache: 4 << 20,
 	}
 	var flags, environ []string

@@ -143,7 +143,7 @@ const progressInterval = 5 * time.Second
 
 func (p *program) importFiles(ctx context.Context, cfg node.Config, files node.ImportConfig, log *slog.Logger) error {
 	log.Info("cresset-beacon imports", "version", version(), "datadir", cfg.DataDir, "blocks", files.Blocks)
-	cfg.Networking = nil // blocks come from files
+	cfg.Networking, cfg.HTTPAddress = nil, "" // blocks come from files, and nobody is answered
 	told := time.Now()
 	files.Progress = func(done, all int, slot types.Slot) {
 		if time.Since(told) >= progressInterval {

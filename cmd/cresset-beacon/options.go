@@ -184,6 +184,12 @@ func options() []option {
 
 		one(path, func(s *settings) *string { return &s.config }, option{name: "config", group: groupOperation,
 			help: "file of options, YAML, with the names of this table as keys"}),
+		one(address(), func(s *settings) *string { return &s.node.HTTPAddress }, option{name: "http-address", group: groupOperation, fallback: "127.0.0.1:5052",
+			help: "host:port to serve the Beacon API at, or nothing for none"}),
+		many(text("name"), func(s *settings) *[]string { return &s.node.HTTPHosts }, option{name: "http-host", group: groupOperation,
+			help: "name that the Beacon API may be called by besides localhost, or * for any"}),
+		many(text("origin"), func(s *settings) *[]string { return &s.node.HTTPOrigins }, option{name: "http-origin", group: groupOperation,
+			help: "web page that may read answers of the Beacon API, such as https://example.org"}),
 		one(address(), func(s *settings) *string { return &s.node.MetricsAddress }, option{name: "metrics-address", group: groupOperation,
 			help: "host:port to serve /metrics at; without it there are none"}),
 		one(choice("debug", "info", "warn", "error"), func(s *settings) *string { return &s.logLevel }, option{name: "log-level", group: groupOperation, fallback: "info",

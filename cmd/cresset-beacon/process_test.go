@@ -238,7 +238,7 @@ func TestImportAndRunOfARecordedChain(t *testing.T) {
 	}
 	file := filepath.Join(dir, "beacon.yaml")
 	head := c.Head().Message.Slot
-	text := fmt.Sprintf("datadir: %s\nnetwork-config: %s\ngenesis: %s\nexecution-endpoint: [%s]\nclock-offset: %v\n", filepath.Join(dir, "data"),
+	text := fmt.Sprintf("datadir: %s\nnetwork-config: %s\ngenesis: %s\nexecution-endpoint: [%s]\nclock-offset: %v\nlisten-address: [127.0.0.1]\nno-discovery: true\nhttp-address: 127.0.0.1:0\n", filepath.Join(dir, "data"),
 		filepath.Join(dir, "config.yaml"), filepath.Join(dir, "genesis.ssz_snappy"), node.EmbeddedEngine, time.Until(c.TimeAt(head+2)))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
