@@ -161,7 +161,7 @@ func (n *node) connect(genesisTime uint64, genesisValidatorsRoot types.Root) err
 	return w.host.Listen()
 }
 
-// runNetwork runs the parts.
+// runNetwork runs the parts until the context ends.
 func (n *node) runNetwork(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.net.host.Run(ctx) })

@@ -94,18 +94,25 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 		_ = g.Wait() // they end because they were told to
 		return err
 	}
-	g.Go(func() error { return n.engine.Run(ctx) })
-	g.Go(func() error { return n.watchEngine(ctx) })
-	g.Go(func() error { return n.chain.Run(ctx) })
-	if n.net != nil {
-		g.Go(func() error { return n.runNetwork(ctx) })
-	}
+	// What others stand on ends after them.
+	lower, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error { return n.engine.Run(lower) })
+	g.Go(func() error { return n.watchEngine(lower) })
+	g.Go(func() error { return n.chain.Run(lower) })
 	n.answer()
 	var failed error // kept apart: the job's end is the node's, and other parts may be the first to say that they were ended
 	g.Go(func() error {
-		defer cancel()
-		failed = job(ctx, n)
-		return failed
+		defer stop()
+		upper, ctx := errgroup.WithContext(ctx)
+		if n.net != nil {
+			upper.Go(func() error { return n.runNetwork(ctx) })
+		}
+		upper.Go(func() error {
+			defer cancel()
+			failed = job(ctx, n)
+			return failed
+		})
+		return upper.Wait()
 	})
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
