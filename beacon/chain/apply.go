@@ -147,7 +147,7 @@ func (c *Chain) putBlock(batch *store.Batch, v *VerifiedBlock) error {
 	if err := batch.PutBlock(v.in.root, v.in.signed); err != nil {
 		return err
 	}
-	if err := c.putData(batch, v.in.cx, v.in.root, c.data.take(v.in.root)); err != nil {
+	if err := c.putData(batch, v.in.cx, BlockID{v.info.Slot, v.in.root}, v.in.signed.Signature, c.data.take(v.in.root)); err != nil {
 		return err
 	}
 	c.putJournal(batch, journalRecord{kind: journalBlock, root: v.in.root, execution: v.info.ExecutionStatus(), arrived: v.info.Arrived})
@@ -196,7 +196,7 @@ func (c *Chain) applyPayload(v *VerifiedPayload) (Outcome, error) {
 		c.fail(err)
 		return 0, err
 	}
-	if err := c.putData(batch, v.in.cx, root, c.data.take(root)); err != nil {
+	if err := c.putData(batch, v.in.cx, BlockID{block.Slot, root}, types.BLSSignature{}, c.data.take(root)); err != nil {
 		c.fail(err)
 		return 0, err
 	}

@@ -344,7 +344,10 @@ func (c *Chain) dataArrived(root types.Root) {
 }
 
 // putData adds the data that is held of a block to a batch. From Gloas on it comes with the payload.
-func (c *Chain) putData(batch *store.Batch, cx ssz.Context, root types.Root, d *blockData) error {
+//
+// Before Gloas data names its block by a signed header. Its root is what was checked; the signature that it came with is replaced by the
+// block's, or this node would pass on what others call wrong.
+func (c *Chain) putData(batch *store.Batch, cx ssz.Context, block BlockID, signature types.BLSSignature, d *blockData) error {
 	if d == nil {
 		return nil
 	}
@@ -352,14 +355,32 @@ func (c *Chain) putData(batch *store.Batch, cx ssz.Context, root types.Root, d *
 		if !slices.Contains(c.cfg.Custody, i) {
 			continue
 		}
-		if err := batch.PutColumn(cx, root, d.slot, d.columns[i]); err != nil {
+		if err := putColumn(batch, cx, block, signature, d.columns[i]); err != nil {
 			return err
 		}
 	}
 	for _, i := range slices.Sorted(maps.Keys(d.blobs)) {
-		if err := batch.PutBlobSidecar(cx, root, d.slot, d.blobs[i]); err != nil {
+		if err := putBlob(batch, cx, block, signature, d.blobs[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func putColumn(batch *store.Batch, cx ssz.Context, block BlockID, signature types.BLSSignature, column *types.DataColumnSidecar) error {
+	if cx.Fork < params.Gloas && column.SignedBlockHeader.Signature != signature {
+		own := *column
+		own.SignedBlockHeader.Signature = signature
+		column = &own
+	}
+	return batch.PutColumn(cx, block.Root, block.Slot, column)
+}
+
+func putBlob(batch *store.Batch, cx ssz.Context, block BlockID, signature types.BLSSignature, blob *types.BlobSidecar) error {
+	if blob.SignedBlockHeader.Signature != signature {
+		own := *blob
+		own.SignedBlockHeader.Signature = signature
+		blob = &own
+	}
+	return batch.PutBlobSidecar(cx, block.Root, block.Slot, blob)
 }

@@ -154,6 +154,36 @@ func TestColumnsThatComeLateGoToDisk(t *testing.T) {
 	})
 }
 
+// Whoever sends a column can put any signature to its header. What this node keeps, and passes on, has the block's.
+func TestColumnsAreKeptWithTheSignatureOfTheirBlock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Fulu, keeping)
+	block, tip, columns := w.carrier(w.net.Genesis(), 1, 1)
+	forged := func(i uint64) *types.DataColumnSidecar {
+		s := *columns[i]
+		s.SignedBlockHeader.Signature[3] ^= 1
+		return &s
+	}
+	w.at(1, 100)
+	for _, i := range custody {
+		w.bring(forged(i))
+	}
+	if got := w.add(block, Gossip); got != Applied {
+		t.Fatalf("the block was %v", got)
+	}
+	w.wantColumns(tip.Root, custody...)
+	w.cfg.Custody = append(slices.Clone(custody), 9) // nothing reads it now
+	w.bring(forged(9))
+	w.wantColumns(tip.Root, 3, 9, 70, 127)
+	kept, err := w.store.Columns(tip.Root, []uint64{3, 9, 70, 127})
+	check(t, err)
+	for _, s := range kept {
+		if s.SignedBlockHeader.Signature != block.Signature {
+			t.Errorf("column %d is kept with another signature than its block's", s.Index)
+		}
+	}
+}
+
 func TestAWrongColumnIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, params.Fulu, keeping)

@@ -137,7 +137,7 @@ func (c *Chain) putHistoricBlock(batch *store.Batch, cx ssz.Context, root types.
 			return &RejectedError{slot, root, fmt.Errorf("columns are of block %v", v.of.Root)}
 		}
 		for _, column := range v.columns {
-			if err := batch.PutColumn(cx, root, slot, column); err != nil {
+			if err := putColumn(batch, cx, BlockID{slot, root}, b.Signed.Signature, column); err != nil {
 				return err
 			}
 		}
@@ -150,7 +150,7 @@ func (c *Chain) putHistoricBlock(batch *store.Batch, cx ssz.Context, root types.
 			if types.HashTreeRoot(&blob.SignedBlockHeader.Message) != root {
 				return &RejectedError{slot, root, fmt.Errorf("blob %d is of block %v", blob.Index, types.HashTreeRoot(&blob.SignedBlockHeader.Message))}
 			}
-			if err := batch.PutBlobSidecar(cx, root, slot, blob); err != nil {
+			if err := putBlob(batch, cx, BlockID{slot, root}, b.Signed.Signature, blob); err != nil {
 				return err
 			}
 		}

@@ -197,9 +197,19 @@ func (p *persister) writeData(root types.Root) error {
 	if b == nil || c.spec.gloasAt(b.Slot) && !b.PayloadKnown() {
 		return nil
 	}
+	var signature types.BLSSignature
+	if !c.spec.gloasAt(b.Slot) {
+		signed, err := c.store.Block(root)
+		if err != nil {
+			c.log.Error("data that came late is not kept: its block cannot be read", "slot", b.Slot, "block", root, "error", err)
+			c.data.take(root)
+			return nil
+		}
+		signature = signed.Signature
+	}
 	batch := c.store.NewBatch()
-	if err := c.putData(batch, c.contextAt(b.Slot), root, c.data.take(root)); err != nil {
-		return err
+	if err := c.putData(batch, c.contextAt(b.Slot), BlockID{b.Slot, root}, signature, c.data.take(root)); err != nil {
+		return errors.Join(err, batch.Discard())
 	}
 	return batch.Commit(false)
 }
