@@ -8,7 +8,7 @@ BENCH_PKGS ?= ./...
 CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
 RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync kill nonfinality faults clean
+.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live kill nonfinality faults clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,11 @@ e2e-sync: ## nodes sync recorded chains over libp2p: TCP, QUIC, from a checkpoin
 	$(GO) vet -tags e2e ./beacon/node
 	CRESSET_SUMMARY=$(CURDIR)/bin/e2e-sync.txt $(GO) test -C beacon/node -tags e2e -count=1 -v -timeout 10m -run '^TestE2ESync$$'
 	@cat bin/e2e-sync.txt
+
+e2e-live: ## nodes find each other through a boot node and follow each other by gossip for ten epochs; one comes late
+	@mkdir -p bin
+	CRESSET_SUMMARY=$(CURDIR)/bin/e2e-live.txt $(GO) test -C beacon/node -tags e2e -count=1 -v -timeout 10m -run '^TestE2ELive$$'
+	@cat bin/e2e-live.txt
 
 kill: ## the kill test in its long form: KILLS=300
 	CRESSET_KILLS=$(or $(KILLS),300) $(GO) test -count=1 -timeout 0 -run '^TestKilledAtAnyInstant$$' -v ./beacon/chain

@@ -198,10 +198,12 @@ func (n *node) keepUp(ctx context.Context) error {
 
 // followDistance has gossip join its topics once the node is nearly where the network is.
 func (n *node) followDistance(ctx context.Context) error {
-	return n.clock.Slots(ctx, n.clock.CurrentSlot(), func() {
+	look := func() {
 		behind := n.clock.CurrentSlot().SubSaturating(n.chain.Snapshot().Head.Slot)
 		n.net.router.SetSynced(uint64(behind) <= nearlySynced*n.spec.SlotsPerEpoch)
-	})
+	}
+	look()
+	return n.clock.Slots(ctx, n.clock.CurrentSlot(), look)
 }
 
 // nearlySynced is how many epochs the head may be behind for gossip to be of use: what it brings builds on blocks that are on their way.
