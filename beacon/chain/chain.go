@@ -209,6 +209,9 @@ func (c *Chain) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return c.clock.Slots(run, c.Snapshot().Slot, func() { c.tick(run) }) })
 	err := g.Wait()
+	if c.w.fatal != nil {
+		err = c.w.fatal // others may have been the first to end
+	}
 	saved := c.save()
 	c.gate.close() // nothing reads from the disk after Run
 	if saved != nil {

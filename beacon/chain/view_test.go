@@ -230,7 +230,13 @@ func TestRulesOnALivingChain(t *testing.T) {
 				block, next, err := w.net.Block(tip, slot, votes, "")
 				check(t, err)
 				w.at(slot, 100)
-				checked, d := rules.BeaconBlock(w.arrival(), block).Finish()
+				var checked *gossip.CheckedBlock
+				var d gossip.Decision
+				// Before Fulu the first proposer of an epoch is known when the head's state is brought there.
+				w.until("the block's proposer is known", func() bool {
+					checked, d = rules.BeaconBlock(w.arrival(), block).Finish()
+					return d.Verdict != gossip.Defer
+				})
 				if d.Verdict != gossip.Accept {
 					t.Fatalf("block of slot %d: %v", slot, d)
 				}

@@ -65,7 +65,12 @@ func (c *Chain) do(ctx context.Context, inbox chan<- func(), f func()) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-c.stopped:
-		return ErrStopped
+		select {
+		case <-done: // it was the last that the writer ran
+			return nil
+		default:
+			return ErrStopped
+		}
 	}
 }
 
