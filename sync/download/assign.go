@@ -1,7 +1,9 @@
 package download
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -71,28 +73,12 @@ func (m *Machine) askColumns(now time.Time, b *batch) bool {
 
 // candidates is all peers, in an order that is the same in every run and begins with another one for each batch.
 func (m *Machine) candidates(b *batch) []*peer {
-	out := make([]*peer, 0, len(m.peers))
-	for _, p := range m.peers {
-		out = append(out, p)
+	out := slices.SortedFunc(maps.Values(m.peers), func(a, b *peer) int { return strings.Compare(a.ID, b.ID) })
+	if len(out) == 0 {
+		return nil
 	}
-	slices.SortFunc(out, func(a, b *peer) int { return compare(a.ID, b.ID) })
-	if len(out) > 1 {
-		k := int(b.id % uint64(len(out)))
-		slices.Reverse(out[:k])
-		slices.Reverse(out[k:])
-		slices.Reverse(out)
-	}
-	return out
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	k := int(b.id % uint64(len(out)))
+	return slices.Concat(out[k:], out[:k])
 }
 
 // room tells whether a peer can be asked for a part of a batch now.

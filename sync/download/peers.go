@@ -80,9 +80,6 @@ func (m *Machine) distrust(id string) {
 	}
 }
 
-// Peers is how many there are.
-func (m *Machine) Peers() int { return len(m.peers) }
-
 // Has tells whether a peer is among them.
 func (m *Machine) Has(id string) bool { return m.peers[id] != nil }
 
