@@ -26,11 +26,7 @@ func (c *call) blobs() error {
 		}
 		wanted[hash] = true
 	}
-	ref, err := c.blockRef()
-	if err != nil {
-		return err
-	}
-	signed, cx, err := c.read(ref)
+	ref, signed, cx, err := c.namedBlock()
 	if err != nil {
 		return err
 	}

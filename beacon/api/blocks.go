@@ -19,11 +19,7 @@ func missing(err error) error {
 
 // block answers with a block. Spec: getBlockV2.
 func (c *call) block() error {
-	ref, err := c.blockRef()
-	if err != nil {
-		return err
-	}
-	signed, cx, err := c.read(ref)
+	ref, signed, cx, err := c.namedBlock()
 	if err != nil {
 		return err
 	}
@@ -32,11 +28,7 @@ func (c *call) block() error {
 
 // blindedBlock answers with a block whose payload is replaced by its header. Spec: getBlindedBlock (until gloas).
 func (c *call) blindedBlock() error {
-	ref, err := c.blockRef()
-	if err != nil {
-		return err
-	}
-	signed, cx, err := c.read(ref)
+	ref, signed, cx, err := c.namedBlock()
 	if err != nil {
 		return err
 	}
@@ -61,11 +53,7 @@ func (c *call) blockRoot() error {
 
 // blockAttestations answers with the attestations in a block. Spec: getBlockAttestationsV2.
 func (c *call) blockAttestations() error {
-	ref, err := c.blockRef()
-	if err != nil {
-		return err
-	}
-	signed, cx, err := c.read(ref)
+	ref, signed, cx, err := c.namedBlock()
 	if err != nil {
 		return err
 	}

@@ -292,6 +292,16 @@ func (c *call) blockOfRoot(s *chain.Snapshot, root types.Root) (*blockRef, error
 	return c.refOnDisk(s, store.SlotRoot{Slot: slot, Root: root}, err == nil && at.Root == root), nil
 }
 
+// namedBlock is the block that the request's path names, with its schema.
+func (c *call) namedBlock() (*blockRef, *types.SignedBeaconBlock, ssz.Context, error) {
+	ref, err := c.blockRef()
+	if err != nil {
+		return nil, nil, ssz.Context{}, err
+	}
+	signed, cx, err := c.read(ref)
+	return ref, signed, cx, err
+}
+
 // read reads a block.
 func (c *call) read(ref *blockRef) (*types.SignedBeaconBlock, ssz.Context, error) {
 	cx := c.context(c.s.cfg.Spec.ForkAtSlot(ref.Slot))
