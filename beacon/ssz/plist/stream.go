@@ -10,7 +10,7 @@ func (p packedNode[E]) StreamSSZ(cx ssz.Context, out *ssz.Stream) error {
 	if err := p.check(p.l.n); err != nil {
 		return err
 	}
-	return p.runs(func(_ int, run []E) error {
+	return eachRun(p.l.n, p.l.From, func(_ int, run []E) error {
 		return out.Append(func(dst []byte) ([]byte, error) { return append(dst, bytesOf(run)...), nil })
 	})
 }
@@ -23,37 +23,7 @@ func (p packedNode[E]) StreamJSON(cx ssz.Context, out *ssz.Stream) error {
 	if err := p.check(p.l.n); err != nil {
 		return err
 	}
-	if err := out.Text("["); err != nil {
-		return err
-	}
-	err := p.runs(func(first int, run []E) error {
-		return out.Append(func(dst []byte) (_ []byte, err error) {
-			for k := range run {
-				if first+k > 0 {
-					dst = append(dst, ',')
-				}
-				if dst, err = element(&run[k]).AppendJSON(cx, dst); err != nil {
-					return dst, err
-				}
-			}
-			return dst, nil
-		})
-	})
-	if err != nil {
-		return err
-	}
-	return out.Text("]")
-}
-
-func (p packedNode[E]) runs(f func(first int, run []E) error) error {
-	for i := 0; i < p.l.n; {
-		run := p.l.From(i)
-		if err := f(i, run); err != nil {
-			return err
-		}
-		i += len(run)
-	}
-	return nil
+	return streamArray(out, p.l.n, p.l.From, func(dst []byte, e *E) ([]byte, error) { return element(e).AppendJSON(cx, dst) })
 }
 
 // StreamSSZ implements ssz.Long. Lists of elements of variable size, which have offsets in front, are not written in pieces.
@@ -64,7 +34,7 @@ func (p objectsNode[T, P]) StreamSSZ(cx ssz.Context, out *ssz.Stream) error {
 	if err := p.check(p.l.n); err != nil {
 		return err
 	}
-	return p.runs(func(_ int, run []T) error {
+	return eachRun(p.l.n, p.l.From, func(_ int, run []T) error {
 		return out.Append(func(dst []byte) (_ []byte, err error) {
 			for k := range run {
 				if dst, err = ssz.Container(P(&run[k])).Encode(cx, dst); err != nil {
@@ -84,16 +54,33 @@ func (p objectsNode[T, P]) StreamJSON(cx ssz.Context, out *ssz.Stream) error {
 	if err := p.check(p.l.n); err != nil {
 		return err
 	}
+	return streamArray(out, p.l.n, p.l.From, func(dst []byte, e *T) ([]byte, error) { return ssz.Container(P(e)).AppendJSON(cx, dst) })
+}
+
+// eachRun goes over the elements of a list in runs that lie side by side.
+func eachRun[E any](n int, from func(int) []E, f func(first int, run []E) error) error {
+	for i := 0; i < n; {
+		run := from(i)
+		if err := f(i, run); err != nil {
+			return err
+		}
+		i += len(run)
+	}
+	return nil
+}
+
+// streamArray writes a list as an array of JSON, a run at a time.
+func streamArray[E any](out *ssz.Stream, n int, from func(int) []E, one func(dst []byte, e *E) ([]byte, error)) error {
 	if err := out.Text("["); err != nil {
 		return err
 	}
-	err := p.runs(func(first int, run []T) error {
+	err := eachRun(n, from, func(first int, run []E) error {
 		return out.Append(func(dst []byte) (_ []byte, err error) {
 			for k := range run {
 				if first+k > 0 {
 					dst = append(dst, ',')
 				}
-				if dst, err = ssz.Container(P(&run[k])).AppendJSON(cx, dst); err != nil {
+				if dst, err = one(dst, &run[k]); err != nil {
 					return dst, err
 				}
 			}
@@ -104,15 +91,4 @@ func (p objectsNode[T, P]) StreamJSON(cx ssz.Context, out *ssz.Stream) error {
 		return err
 	}
 	return out.Text("]")
-}
-
-func (p objectsNode[T, P]) runs(f func(first int, run []T) error) error {
-	for i := 0; i < p.l.n; {
-		run := p.l.From(i)
-		if err := f(i, run); err != nil {
-			return err
-		}
-		i += len(run)
-	}
-	return nil
 }
