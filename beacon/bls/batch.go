@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -57,16 +58,16 @@ func (e *BatchError) Unwrap() []error { return e.Reasons }
 //
 // so that sets with one message share a pairing, and errors of several sets cannot cancel: whoever made them did not
 // know the weights. Weights have 64 bits because an attacker has no way to try offline; every attempt costs a message.
-// When the product is wrong, halves are evaluated with the same decoded signatures, hashed messages and weights; one
-// half's value gives the other's by division, so that one culprit of n costs about one more evaluation of n sets in
-// all.
+// When the product is wrong, the culprits are searched for with what was decoded and hashed already; see search.go.
 //
 // It uses GOMAXPROCS goroutines and returns when they are done.
 func VerifyBatch(sets []Set) error {
 	b := prepare(sets)
 	if len(b.items) > 0 {
-		if e := b.evaluate(0, len(b.items)); !e.IsOne() {
-			b.bisect(0, len(b.items), &e)
+		if e := b.evaluate(0, len(b.items), b.weights); !e.IsOne() {
+			for _, c := range b.culprits(&e) {
+				b.errs[b.items[c.item].set] = ErrSignature
+			}
 		}
 	}
 	var failed BatchError
@@ -85,7 +86,7 @@ func VerifyBatch(sets []Set) error {
 	return nil
 }
 
-// batch is what a verification keeps for bisecting. The slices keys, signatures and weights run parallel to items.
+// batch is what a verification keeps for a search. The slices keys, signatures and weights run parallel to items.
 type batch struct {
 	errs       []error     // by set
 	hashes     []herumi.G2 // of distinct messages
@@ -128,6 +129,7 @@ func prepare(sets []Set) *batch {
 			b.items = append(b.items, item{i, messages[i]})
 		}
 	}
+	mathrand.Shuffle(len(b.items), func(i, j int) { b.items[i], b.items[j] = b.items[j], b.items[i] }) // see search.go
 	slices.SortStableFunc(b.items, func(x, y item) int { return cmp.Compare(x.message, y.message) })
 	b.keys, b.signatures = make([]herumi.G1, len(b.items)), make([]herumi.G2, len(b.items))
 	for i, it := range b.items {
@@ -174,14 +176,14 @@ func randomWeights(n int) []herumi.Fr {
 	return weights
 }
 
-// evaluate computes the left side over the right side of the equation of VerifyBatch for items[lo:hi], spread over
-// cores.
-func (b *batch) evaluate(lo, hi int) herumi.GT {
+// evaluate computes the left side over the right side of the equation of VerifyBatch for items[lo:hi] with the given weights, spread
+// over cores.
+func (b *batch) evaluate(lo, hi int, weights []herumi.Fr) herumi.GT {
 	const smallest = 8 // items a goroutine is worth
 	parts := max(1, min(runtime.GOMAXPROCS(0), (hi-lo)/smallest))
 	values := make([]herumi.GT, parts)
 	parallel(parts, func(i int) {
-		values[i] = b.millerLoops(lo+(hi-lo)*i/parts, lo+(hi-lo)*(i+1)/parts)
+		values[i] = b.millerLoops(lo+(hi-lo)*i/parts, lo+(hi-lo)*(i+1)/parts, weights)
 	})
 	e := values[0]
 	for i := 1; i < parts; i++ {
@@ -192,7 +194,7 @@ func (b *batch) evaluate(lo, hi int) herumi.GT {
 }
 
 // millerLoops is the quotient for items[lo:hi] before the final exponentiation.
-func (b *batch) millerLoops(lo, hi int) (value herumi.GT) {
+func (b *batch) millerLoops(lo, hi int, weights []herumi.Fr) (value herumi.GT) {
 	var left []herumi.G1
 	var right []herumi.G2
 	for i := lo; i < hi; {
@@ -201,37 +203,19 @@ func (b *batch) millerLoops(lo, hi int) (value herumi.GT) {
 			end++
 		}
 		var key herumi.G1
-		herumi.G1MulVec(&key, b.keys[i:end], b.weights[i:end])
+		herumi.G1MulVec(&key, b.keys[i:end], weights[i:end])
 		if !key.IsZero() { // e(infinity, _) = 1
 			left, right = append(left, key), append(right, b.hashes[b.items[i].message])
 		}
 		i = end
 	}
 	var signature herumi.G2
-	herumi.G2MulVec(&signature, b.signatures[lo:hi], b.weights[lo:hi])
+	herumi.G2MulVec(&signature, b.signatures[lo:hi], weights[lo:hi])
 	if !signature.IsZero() { // e(_, infinity) = 1
 		left, right = append(left, library().negGenerator), append(right, signature)
 	}
 	herumi.MillerLoopVec(&value, left, right)
 	return value
-}
-
-// bisect marks the culprits among items[lo:hi], whose value e is not one.
-func (b *batch) bisect(lo, hi int, e *herumi.GT) {
-	if hi-lo == 1 {
-		b.errs[b.items[lo].set] = ErrSignature
-		return
-	}
-	mid := lo + (hi-lo)/2
-	left := b.evaluate(lo, mid)
-	var right herumi.GT
-	herumi.GTDiv(&right, e, &left)
-	if !left.IsOne() {
-		b.bisect(lo, mid, &left)
-	}
-	if !right.IsOne() {
-		b.bisect(mid, hi, &right)
-	}
 }
 
 // parallel calls f(0), ..., f(n-1) on up to GOMAXPROCS goroutines and waits for all.

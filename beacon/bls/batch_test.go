@@ -93,6 +93,68 @@ func TestBatchOfOneMessageNamesCulprits(t *testing.T) {
 	}
 }
 
+// Errors of one message that are made to deceive a search without weights: all the same, so that two of them point at the middle between
+// them, or opposite, so that they cancel.
+func TestBatchOfOneMessageIsNotDeceived(t *testing.T) {
+	delta := secret(t, 999).Sign([]byte("shift"))
+	var minus Signature
+	herumi.G2Neg(&minus.p, &delta.p)
+	valid := make([]Set, 600)
+	for i := range valid {
+		valid[i] = signedSet(t, root(1), uint64(i+1))
+	}
+	shift := func(sets []Set, i int, d *Signature) {
+		var sum Signature
+		own, err := SignatureFromBytes(sets[i].Signature[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		herumi.G2Add(&sum.p, &own.p, &d.p)
+		sets[i].Signature = sum.Bytes()
+	}
+	for _, c := range []struct {
+		name           string
+		plus, opposite []int
+	}{
+		{"equal errors", []int{10, 20, 30, 40, 50, 300, 302, 599}, nil},
+		{"two that cancel", []int{7}, []int{9}},
+		{"pairs that cancel", []int{1, 100, 200, 300}, []int{2, 101, 202, 303}},
+		{"one, and two that cancel", []int{5, 400}, []int{401}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sets := slices.Clone(valid)
+			for _, i := range c.plus {
+				shift(sets, i, delta)
+			}
+			for _, i := range c.opposite {
+				shift(sets, i, &minus)
+			}
+			want := slices.Sorted(slices.Values(slices.Concat(c.plus, c.opposite)))
+			if got := culprits(t, VerifyBatch(sets)); !slices.Equal(got, want) {
+				t.Errorf("culprits %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// What a search without weights found counts only if it explains the weighted value.
+func TestBatchSearchIsHeldAgainstTheWeights(t *testing.T) {
+	sets := make([]Set, 20)
+	for i := range sets {
+		sets[i] = signedSet(t, root(1), uint64(i+1))
+	}
+	sets[3].Signature, sets[8].Signature = sets[4].Signature, sets[9].Signature
+	b := prepare(sets)
+	e := b.evaluate(0, len(b.items), b.weights)
+	found := search(b.runningSums().value, len(b.items))
+	if len(found) != 2 || !b.explained(&e, found) {
+		t.Errorf("%d culprits found, explained: %t; want both and that they explain the value", len(found), b.explained(&e, found))
+	}
+	if b.explained(&e, found[:1]) {
+		t.Error("one of two culprits explains the value")
+	}
+}
+
 // Signatures whose errors cancel in a plain sum: s1 + d and s2 - d.
 func TestBatchCatchesErrorsThatCancel(t *testing.T) {
 	delta := secret(t, 999).Sign([]byte("shift"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -146,9 +147,17 @@ func (v *benchVotes) round(b *testing.B, sender func(i int) (peer int, bad bool)
 	return took
 }
 
+// cpuTime is what this process has used of all cores.
+func cpuTime(b *testing.B) time.Duration {
+	var r syscall.Rusage
+	check(b, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
 // BenchmarkVotesOfASlot checks all votes of a slot of a chain with 2.4 million validators, of whom one million are active, from 100 peers
 // through queues, rules and batches. "x-folded" is its time as a multiple of that of verifying the same signatures, all valid, in one batch
-// and nothing else, measured in turn with it, the best of both: at most 1.4 if all are valid, 2.0 with 1 % invalid from everybody, 1.5 with 1 % invalid from
+// and nothing else, measured in turn with it, the best of both; "cpu-x-folded" is the same of the time on all cores, which other
+// programs disturb less: at most 1.4 if all are valid, 2.0 with 1 % invalid from everybody, 1.5 with 1 % invalid from
 // one peer.
 func BenchmarkVotesOfASlot(b *testing.B) {
 	v := makeVotes(b)
@@ -163,13 +172,17 @@ func BenchmarkVotesOfASlot(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			best, alone := time.Hour, time.Hour
+			bestWork, aloneWork := time.Hour, time.Hour
 			for b.Loop() {
-				start := time.Now()
+				start, work := time.Now(), cpuTime(b)
 				check(b, bls.VerifyBatch(v.sets))
-				alone = min(alone, time.Since(start))
+				alone, aloneWork = min(alone, time.Since(start)), min(aloneWork, cpuTime(b)-work)
+				work = cpuTime(b)
 				best = min(best, v.round(b, c.sender))
+				bestWork = min(bestWork, cpuTime(b)-work)
 			}
 			b.ReportMetric(float64(best)/float64(alone), "x-folded")
+			b.ReportMetric(float64(bestWork)/float64(aloneWork), "cpu-x-folded")
 			b.ReportMetric(float64(best.Nanoseconds())/float64(len(v.good)), "ns/vote")
 			b.ReportMetric(float64(len(v.good)), "votes")
 		})
