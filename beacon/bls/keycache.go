@@ -24,6 +24,7 @@ type KeyCache struct {
 		bySlot  table    // key to slot in points
 		byIndex table    // key to validator index
 		hints   []uint32 // by validator index: 1 + the slot of the key last used there, zero if none was
+		settled uint64   // the first so many indices have the same key on all branches
 	}
 	disk keyFile
 }
@@ -68,6 +69,14 @@ func (c *KeyCache) Add(index uint64, key [48]byte) error {
 		c.mu.hints[index] = slot + 1
 	}
 	return nil
+}
+
+// Settle says that the first n validators are the same in every state that this cache will be asked for from now on, as those of a
+// finalized state are. What is known of them is used without asking a state again, which costs more than the use.
+func (c *KeyCache) Settle(n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.settled = max(c.mu.settled, n)
 }
 
 // PublicKey is the decompressed key of the validator at an index; its first use decompresses, validates and remembers
@@ -141,6 +150,12 @@ func (c *KeyCache) gather(indices []uint64, at KeyAt, out *[]PublicKey) (missing
 	var hints []hint
 	c.mu.RLock()
 	for _, index := range indices {
+		if index < c.mu.settled && index < uint64(len(c.mu.hints)) {
+			if h := c.mu.hints[index]; h != 0 {
+				*out = append(*out, *c.mu.points.at(h-1, true))
+				continue
+			}
+		}
 		key, ok := at(index)
 		if !ok {
 			err = fmt.Errorf("no validator %d to take a public key from", index)

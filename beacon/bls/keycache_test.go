@@ -3,6 +3,7 @@ package bls
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -184,6 +185,34 @@ func TestSumKeysOfACommittee(t *testing.T) {
 	}
 	if got, err := c.SumKeys(nil, r.at); err != nil || !got.IsInfinity() {
 		t.Errorf("none: %v, %v", got, err)
+	}
+}
+
+// What is known of validators that are the same in all states is used without asking a state; the others are asked for.
+func TestSumKeysOfSettledValidators(t *testing.T) {
+	r := encoded(t, 10)
+	c := NewKeyCache()
+	addAll(t, c, r)
+	indices := []uint64{0, 3, 7, 9}
+	var asked []uint64
+	at := func(i uint64) ([48]byte, bool) {
+		asked = append(asked, i)
+		return r.at(i)
+	}
+	want := secret(t, 1+4+8+10).PublicKey()
+	c.Settle(8)
+	c.Settle(5) // never less again
+	for _, pass := range []struct {
+		name  string
+		asked []uint64
+	}{{"keys not known", []uint64{0, 3, 7, 9, 0, 3, 7, 9}}, {"keys known", []uint64{9}}} {
+		asked = nil
+		if got, err := c.SumKeys(indices, at); err != nil || *got != *want {
+			t.Errorf("%s: %v, %v", pass.name, got, err)
+		}
+		if !slices.Equal(asked, pass.asked) {
+			t.Errorf("%s: the state was asked for %v, want %v", pass.name, asked, pass.asked)
+		}
 	}
 }
 

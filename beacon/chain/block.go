@@ -278,8 +278,8 @@ func (c *Chain) describe(in *incomingBlock, post *transition.State) (*VerifiedBl
 	if err != nil {
 		return nil, err
 	}
-	pulledUp := post.Copy()
-	if err := transition.ProcessJustificationAndFinalization(pulledUp); err != nil {
+	unrealizedJustified, unrealizedFinalized, err := post.PulledUp()
+	if err != nil {
 		return nil, err
 	}
 	parentHash, hash := executionHashes(in.cx.Fork, &block.Body)
@@ -292,7 +292,7 @@ func (c *Chain) describe(in *incomingBlock, post *transition.State) (*VerifiedBl
 			Slot: block.Slot, Root: in.root, ParentRoot: block.ParentRoot, StateRoot: block.StateRoot, ProposerIndex: block.ProposerIndex,
 			ExecutionParentHash: parentHash, ExecutionBlockHash: hash,
 			JustifiedCheckpoint: post.CurrentJustifiedCheckpoint, FinalizedCheckpoint: post.FinalizedCheckpoint,
-			UnrealizedJustified: pulledUp.CurrentJustifiedCheckpoint, UnrealizedFinalized: pulledUp.FinalizedCheckpoint,
+			UnrealizedJustified: unrealizedJustified, UnrealizedFinalized: unrealizedFinalized,
 			Arrived: arrived,
 		},
 	}

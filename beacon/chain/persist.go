@@ -38,6 +38,12 @@ type baseState struct {
 	state *transition.State // frozen
 }
 
+// setBase takes a state of the finalized chain as the base. All states from now on have its validators.
+func (c *Chain) setBase(key store.StateKey, state *transition.State) {
+	c.persist.base.Store(&baseState{key, state})
+	c.env.Keys.Settle(uint64(state.Validators.Len()))
+}
+
 // finalJob is what is left to do on disk for a finalized checkpoint.
 type finalJob struct {
 	checkpoint types.Checkpoint
@@ -379,7 +385,8 @@ func (p *persister) rebase(key store.StateKey) error {
 			return err
 		}
 	}
-	old := p.base.Swap(&baseState{key, s}).key
+	old := p.base.Load().key
+	c.setBase(key, s)
 	batch = c.store.NewBatch()
 	batch.PutBase(key)
 	batch.DeleteState(old)

@@ -99,7 +99,7 @@ func (c *Chain) begin(a *Anchor) error {
 		return err
 	}
 	c.stored.add(key)
-	c.persist.base.Store(&baseState{key, state})
+	c.setBase(key, state)
 	if err := c.newForkChoice(state, info); err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (c *Chain) resume() error {
 	if _, err := base.Freeze(); err != nil {
 		return err
 	}
-	c.persist.base.Store(&baseState{key, base})
+	c.setBase(key, base)
 	if c.index.get(key.Root) != nil {
 		if err := c.states.put(key.Root, base); err != nil {
 			return err
@@ -339,7 +339,7 @@ func (c *Chain) recover() error {
 	batch.PutBase(key)
 	batch.PutBegun(state.GenesisTime, state.GenesisValidatorsRoot)
 	c.stored.add(key)
-	c.persist.base.Store(&baseState{key, state})
+	c.setBase(key, state)
 	if c.spec.gloasAt(info.Slot) { // like that inside an earlier block, it counts as valid
 		if err := c.restorePayload(info.Root, forkchoice.Valid); err != nil && !errors.Is(err, store.ErrNotFound) {
 			c.log.Warn("the payload of the block to start from is left out", "slot", info.Slot, "block", info.Root, "error", err)

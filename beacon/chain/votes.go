@@ -22,7 +22,7 @@ func (c *Chain) votesOf(in *incomingBlock, post *transition.State) (votes blockV
 	body := &in.signed.Message.Body
 	for i := range body.Attestations {
 		a := &body.Attestations[i]
-		attesting, err := post.GetAttestingIndices(a)
+		attesting, err := post.Attesting(a)
 		if err != nil {
 			return votes, fmt.Errorf("attestation %d of block %v: %w", i, in.root, err)
 		}

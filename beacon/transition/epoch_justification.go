@@ -28,6 +28,18 @@ func ProcessJustificationAndFinalization(s *State) error {
 	return WeighJustificationAndFinalization(s, s.GetTotalActiveBalance(), max(previous, least), max(current, least))
 }
 
+// PulledUp gives the checkpoints that a state would have at the end of its epoch if nothing more happened. The state is not frozen yet: it
+// keeps the sums that this takes, so that those of the blocks on it need no scan of the registry.
+// Spec: compute_pulled_up_tip (phase0).
+func (s *State) PulledUp() (justified, finalized types.Checkpoint, err error) {
+	if s.Since(params.Altair) {
+		s.participationTotals()
+	}
+	c := s.Copy()
+	err = ProcessJustificationAndFinalization(c)
+	return c.CurrentJustifiedCheckpoint, c.FinalizedCheckpoint, err
+}
+
 // twoThirds tells whether part is at least two thirds of the total. NewState has checked that three times all stake fits 64
 // bits.
 func twoThirds(part, total types.Gwei) bool { return part*3 >= total*2 }

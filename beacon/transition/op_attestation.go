@@ -351,6 +351,13 @@ func countBuilderPaymentWeight(s *State, data *types.AttestationData, payment in
 // GetAttestingIndices is the validators that made an attestation of the state's current, previous or next epoch, ascending.
 // Spec: get_attesting_indices (phase0; modified electra).
 func (s *State) GetAttestingIndices(a *types.Attestation) ([]types.ValidatorIndex, error) {
+	indices, err := s.Attesting(a)
+	slices.Sort(indices)
+	return indices, err
+}
+
+// Attesting is GetAttestingIndices in the order of the committees, for whom the order does not matter: sorting costs most of it.
+func (s *State) Attesting(a *types.Attestation) ([]types.ValidatorIndex, error) {
 	sh, err := s.Shuffling(types.ComputeEpochAtSlot(s.Spec(), a.Data.Slot))
 	if err != nil {
 		return nil, err
@@ -359,7 +366,11 @@ func (s *State) GetAttestingIndices(a *types.Attestation) ([]types.ValidatorInde
 	if err != nil {
 		return nil, err
 	}
-	var indices []types.ValidatorIndex
+	members := 0
+	for i := range parts {
+		members += len(parts[i].members)
+	}
+	indices := make([]types.ValidatorIndex, 0, members)
 	for i := range parts {
 		for k, m := range parts[i].members {
 			if parts[i].attested(k) {
@@ -367,7 +378,6 @@ func (s *State) GetAttestingIndices(a *types.Attestation) ([]types.ValidatorInde
 			}
 		}
 	}
-	slices.Sort(indices)
 	return indices, nil
 }
 
