@@ -30,6 +30,11 @@ type liveNetwork struct {
 
 func newLiveNetwork(t *testing.T, start time.Duration) *liveNetwork {
 	t.Helper()
+	return newLiveNetworkAt(t, time.Now().Add(start).Truncate(time.Second))
+}
+
+func newLiveNetworkAt(t *testing.T, genesis time.Time) *liveNetwork {
+	t.Helper()
 	r, err := recorded.Load("fulu")
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +44,7 @@ func newLiveNetwork(t *testing.T, start time.Duration) *liveNetwork {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &liveNetwork{t: t, genesis: time.Now().Add(start).Truncate(time.Second)}
+	l := &liveNetwork{t: t, genesis: genesis}
 	if l.net, err = simnet.New(spec, 64, uint64(l.genesis.Unix())); err != nil {
 		t.Fatal(err)
 	}

@@ -137,6 +137,12 @@ func tipOf(s *transition.State) (Tip, error) {
 	return Tip{Root: types.HashTreeRoot(&header), Slot: s.Slot, State: s}, nil
 }
 
+// TipAt is the tip of a block that is known from elsewhere, by the frozen state after it (before Gloas).
+func TipAt(root types.Root, s *transition.State) Tip {
+	number := s.LatestExecutionPayloadHeader.BlockNumber
+	return Tip{Root: root, Slot: s.LatestBlockHeader.Slot, State: s, number: number, below: number - min(number, 1)}
+}
+
 // Spec is the spec of the network.
 func (n *Network) Spec() *params.Spec { return n.spec }
 

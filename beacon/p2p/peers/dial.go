@@ -87,7 +87,9 @@ func (m *Manager) DialFailed(now time.Time, id string) {
 	}
 	m.dialled(p)
 	p.retry = later(p.retry, now.Add(m.wait(p)))
-	p.failures = min(p.failures+1, mostFailures)
+	if len(m.connected) > 0 { // else it may well be this node's own connection that is broken
+		p.failures = min(p.failures+1, mostFailures)
+	}
 }
 
 // HeardGoodbye is told that a peer said goodbye, and why.

@@ -106,10 +106,15 @@ func TestPeersAreDialledUntilThereAreEnough(t *testing.T) {
 	}
 }
 
-// A peer that cannot be reached is dialled again later and later, with jitter, and a static one at least every two minutes.
+// A peer that cannot be reached is dialled again later and later, with jitter, and a static one at least every two minutes. A node that
+// reaches nobody does not hold it against anybody, and is back soon after its own connection is.
 func TestDialsBackOff(t *testing.T) {
-	for _, static := range []bool{false, true} {
+	for _, c := range []struct{ static, alone bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
+		static := c.static
 		w := newWorld(t, Config{Target: 5, Salt: "us"})
+		if !c.alone {
+			w.join(2, Inbound, Offers{})
+		}
 		if static {
 			w.m.AddStatic(contact(1, Offers{}))
 		} else {
@@ -131,10 +136,13 @@ func TestDialsBackOff(t *testing.T) {
 		if static {
 			most = staticMost
 		}
+		if c.alone {
+			most = defaultRedialBase
+		}
 		expected := defaultRedialBase
 		for i, wait := range waits[1:] {
 			if wait < expected*3/4 || wait > expected*5/4+time.Second {
-				t.Errorf("static %t: dial %d after %v, want %v and a quarter more or less", static, i+1, wait, expected)
+				t.Errorf("%+v: dial %d after %v, want %v and a quarter more or less", c, i+1, wait, expected)
 			}
 			expected = min(expected*2, most)
 		}
