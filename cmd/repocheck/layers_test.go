@@ -48,7 +48,7 @@ var table = []row{
 	{0, "beacon/bls", nil, []string{"github.com/herumi/bls-eth-go-binary"}},
 	{0, "beacon/kzg", nil, []string{"github.com/ethereum/c-kzg-4844/v2"}},
 	{0, "beacon/metrics", nil, []string{"github.com/prometheus/client_golang"}},
-	{0, "keystore", []string{"beacon/bls"}, []string{"github.com/wealdtech"}},
+	{0, "keystore", []string{"beacon/bls"}, []string{"github.com/wealdtech", "github.com/tyler-smith/go-bip39", "golang.org/x/text/unicode/norm"}},
 	{1, "beacon/types", nil, []string{snappy, bitfield}},
 	{2, "beacon/clock", nil, nil},
 	{2, "beacon/transition", nil, nil},
