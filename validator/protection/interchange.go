@@ -231,12 +231,11 @@ func (s *Store) Import(r io.Reader) ([]Change, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	changes := make([]Change, len(order))
-	err = s.updateLocked(order, true, func(rows map[types.BLSPubkey]*row) error {
+	err = s.updateLocked(order, true, func(rows map[types.BLSPubkey]*row) {
 		for i, key := range order {
 			r, in := rows[key], marks[key]
-			if _, registered := s.ids[key]; registered {
-				before := r.Mark
-				changes[i].Before = &before
+			if before, registered := s.rows[key]; registered {
+				changes[i].Before = &before.Mark
 			}
 			if in.HasBlock {
 				r.importBlock(in.Slot, in.BlockRoot)
@@ -246,7 +245,6 @@ func (s *Store) Import(r io.Reader) ([]Change, error) {
 			}
 			changes[i].After = r.Mark
 		}
-		return nil
 	})
 	if err != nil {
 		return nil, err

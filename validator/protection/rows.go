@@ -41,7 +41,7 @@ CREATE TABLE meta (
 );
 CREATE TABLE marks (
 	id               INTEGER PRIMARY KEY,
-	pubkey           BLOB NOT NULL UNIQUE,
+	pubkey           BLOB NOT NULL,
 	slot             INTEGER,
 	block_root       BLOB,
 	source           INTEGER,
@@ -181,30 +181,23 @@ func (s *Store) query(f func([]driver.Value) error, query string, args ...driver
 	}
 }
 
-const selectRows = "SELECT id, pubkey, slot, block_root, source, target, attestation_root, digest FROM marks"
+const selectRows = "SELECT id, pubkey, slot, block_root, source, target, attestation_root, digest FROM marks ORDER BY id"
 
-// read gives the rows of some places, all where there are none.
-func (s *Store) read(ids []int64) (map[int64]*row, error) {
-	where, args := "", []driver.Value(nil)
-	if ids != nil {
-		var list strings.Builder
-		for i, id := range ids {
-			if i > 0 {
-				list.WriteByte(',')
-			}
-			fmt.Fprint(&list, id)
-		}
-		where, args = " WHERE id IN (SELECT value FROM json_each(?))", []driver.Value{"[" + list.String() + "]"}
-	}
-	found := make(map[int64]*row, len(ids))
+// read gives all rows. Their places are 0, 1, 2, ..., so that one that is lost is missed.
+func (s *Store) read() (map[types.BLSPubkey]row, error) {
+	rows := map[types.BLSPubkey]row{}
 	err := s.query(func(v []driver.Value) error {
 		r, err := scan(v)
-		if err == nil {
-			found[r.id] = r
+		if err != nil {
+			return err
 		}
-		return err
-	}, selectRows+where, args...)
-	return found, err
+		if _, twice := rows[r.Key]; twice || r.id != int64(len(rows)) {
+			return fmt.Errorf("row %d (%v) stands in place %d or is there twice", r.id, r.Key, len(rows))
+		}
+		rows[r.Key] = *r
+		return nil
+	}, selectRows)
+	return rows, err
 }
 
 // write puts rows in their places, new ones or in place of those that are there.
