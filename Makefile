@@ -8,7 +8,7 @@ BENCH_PKGS ?= ./...
 CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
 RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live kill nonfinality faults clean
+.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live kill kill-signer nonfinality faults clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ e2e-live: ## nodes find each other through a boot node and follow each other by 
 
 kill: ## the kill test in its long form: KILLS=300
 	CRESSET_KILLS=$(or $(KILLS),300) $(GO) test -count=1 -timeout 0 -run '^TestKilledAtAnyInstant$$' -v ./beacon/chain
+
+kill-signer: ## kill a process that signs, against an oracle of all signatures that it released: KILLS=1000
+	CRESSET_KILLS=$(or $(KILLS),1000) $(GO) test -count=1 -timeout 0 -run '^TestKilledWhileSigning$$' -v ./validator/signer
 
 nonfinality: ## weeks without finality in the long form: EPOCHS=400
 	CRESSET_EPOCHS=$(or $(EPOCHS),400) $(GO) test -count=1 -timeout 0 -run '^TestWeeksWithoutFinality$$' -v ./beacon/chain

@@ -25,7 +25,14 @@ var genesis = types.Root{0xaa}
 // testSpec goes from phase 0 to gloas, a fork every ten epochs.
 func testSpec(t testing.TB) *params.Spec {
 	t.Helper()
-	spec, _, err := params.Load([]byte(`
+	spec, _, err := params.Load([]byte(specText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+const specText = `
 PRESET_BASE: minimal
 GENESIS_FORK_VERSION: 0x00000001
 ALTAIR_FORK_VERSION: 0x01000001
@@ -42,12 +49,7 @@ FULU_FORK_VERSION: 0x06000001
 FULU_FORK_EPOCH: 60
 GLOAS_FORK_VERSION: 0x07000001
 GLOAS_FORK_EPOCH: 70
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return spec
-}
+`
 
 type world struct {
 	*testing.T
