@@ -6,6 +6,7 @@
 //	client.go   the Client, requests and their errors
 //	download.go large answers: progress, resuming
 //	states.go   what is asked of states and blocks
+//	operations.go genesis, one validator, operations handed in
 //
 // Ownership: a Client never changes and may be used by many goroutines.
 //
