@@ -227,3 +227,19 @@ func TestSecretFilesAreNotReplacedAndNotOpenToOthers(t *testing.T) {
 		t.Errorf("%d files are left, %v", len(entries), err)
 	}
 }
+
+func TestEveryFileCanHaveAPasswordOfItsOwn(t *testing.T) {
+	paths := files(t, 2)
+	dir := t.TempDir()
+	if err := WriteSecretFile(filepath.Join(dir, "keystore-00.txt"), []byte(vectorPassword+"\n")); err != nil {
+		t.Fatal(err)
+	}
+	results := Load(t.Context(), LoadConfig{Password: PasswordsIn(dir)}, paths)
+	defer release(t, results)
+	if results[0].Err != nil || results[1].Err == nil || !strings.Contains(results[1].Err.Error(), "keystore-01.txt") {
+		t.Errorf("results: %v, %v", results[0].Err, results[1].Err)
+	}
+	if p, err := OnePassword(password(t, "x"))("any"); err != nil || !p.Equal(password(t, "x")) {
+		t.Errorf("one password: %v", err)
+	}
+}

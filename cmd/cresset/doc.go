@@ -1,4 +1,5 @@
-// Command cresset holds the operator's tools: it replays recorded chains and reads, hashes, proves and compares SSZ.
+// Command cresset holds the operator's tools: it replays recorded chains, reads, hashes, proves and compares SSZ, makes and keeps
+// validators' keys, deposits, exits and withdrawal changes, and looks after the database of slashing protection.
 //
 // Layer: 9.
 //

@@ -97,7 +97,7 @@ var table = []row{
 	{free, "beacon/synthetic", nil, nil},
 	{free, "beacon/simnet", nil, nil},
 	{free, "beacon/recorded", nil, []string{snappy}},
-	{9, "cmd/cresset", nil, []string{"github.com/spf13/cobra", snappy, "golang.org/x/term"}},
+	{9, "cmd/cresset", nil, []string{"github.com/spf13/cobra", snappy, "golang.org/x/term", "golang.org/x/crypto/sha3"}},
 	{9, "cmd/cresset-beacon", nil, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint", yaml, "golang.org/x/term"}},
 	{9, "cmd/cresset-validator", nil, []string{"github.com/spf13/cobra", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint"}},
 	{free, "cmd/*", nil, nil},
@@ -109,6 +109,9 @@ var table = []row{
 var validatorSide = []string{
 	"beacon/params", "beacon/ssz", "beacon/bls", "beacon/types", "beacon/clock", "beacon/apiclient", "beacon/metrics", "keystore",
 }
+
+// validatorTools is what the operator's tools may import of the validator's side: the database that they fill and show, and the signer of exits and changes.
+var validatorTools = map[string][]string{"cmd/cresset": {"validator/protection", "validator/signer"}}
 
 // rowOf finds the row of a package; "_test" at the end of a test package's import path is not part of it.
 func rowOf(name string) (row, bool) {
@@ -145,7 +148,7 @@ func refuse(from, imported string, inTest bool) string {
 		return ""
 	case strings.HasPrefix(from, "validator/") && !strings.HasPrefix(target, "validator/") && !slices.Contains(validatorSide, target):
 		return "the validator's side may not import " + target
-	case !strings.HasPrefix(from, "validator/") && strings.HasPrefix(target, "validator/"):
+	case !strings.HasPrefix(from, "validator/") && strings.HasPrefix(target, "validator/") && !slices.Contains(validatorTools[from], target):
 		return "only the validator's side may import " + target
 	case targetRow.layer < source.layer, targetRow.layer == source.layer && (inTest || slices.Contains(source.same, target)):
 		return ""
@@ -210,6 +213,10 @@ func TestRefuse(t *testing.T) {
 		{"validator/duties", module + "/validator/nodes", false, false},
 		{"beacon/api", module + "/validator/nodes", false, true},
 		{"cmd/cresset", module + "/beacon/transition", false, false},
+		{"cmd/cresset", module + "/validator/protection", false, false},
+		{"cmd/cresset", module + "/validator/signer", false, false},
+		{"cmd/cresset", module + "/validator/nodes", false, true},
+		{"cmd/cresset-beacon", module + "/validator/protection", false, true},
 		{"cmd/cresset", "github.com/spf13/cobra", false, false},
 		{"beacon/nosuch", "fmt", false, true},
 		{"beacon/api", module + "/beacon/nosuch", false, true},
