@@ -338,6 +338,47 @@ func TestAfterCloseNothingIsPermitted(t *testing.T) {
 	}
 }
 
+func TestAfterAnErrorOfTheDatabaseNothingIsPermittedUntilItIsOpenedAgain(t *testing.T) {
+	s, cfg := registered(t, 1)
+	if err := s.exec("PRAGMA query_only = ON"); err != nil { // like a disk that takes nothing
+		t.Fatal(err)
+	}
+	if p, err := s.Block(Block{key(0), 5, types.Root{1}}); err == nil || p != nil || errors.Is(err, ErrSlashable) {
+		t.Fatalf("permitted without a record: %v", err)
+	}
+	if err := s.exec("PRAGMA query_only = OFF"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Attestations([]Attestation{{key(0), 1, 2, types.Root{1}}}); !errors.Is(err, ErrUnusable) {
+		t.Errorf("after the error: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, cfg)
+	if marks, err := s.Marks(); err != nil || marks[0].HasBlock {
+		t.Errorf("recorded: %+v, %v", marks, err)
+	}
+	if _, err := s.Block(Block{key(0), 5, types.Root{2}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatMarksGiveCanBeChangedByWhoeverAsked(t *testing.T) {
+	s, _ := registered(t, 1)
+	if _, err := s.Block(Block{key(0), 5, types.Root{1}}); err != nil {
+		t.Fatal(err)
+	}
+	marks, err := s.Marks(key(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	*marks[0].BlockRoot = types.Root{2}
+	if _, err := s.Block(Block{key(0), 5, types.Root{2}}); !errors.Is(err, ErrSlashable) {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // filled makes a database with a history and gives its bytes.
 func filled(t *testing.T) (Config, []byte) {
 	t.Helper()

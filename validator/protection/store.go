@@ -45,6 +45,9 @@ type Store struct {
 	// rows is what the table has: nobody else can write it while it is open. It changes after a commit only. Checks read it, which halves the
 	// time of a batch of 1,000.
 	rows map[types.BLSPubkey]row
+	// failed is the first error of the database. What is on the disk after one is not known (a second sync may succeed without the first one's data), so
+	// that nothing is permitted until the database was opened, that is read, again.
+	failed error
 }
 
 // Create makes a new database and its marker. Where there is a database already and no marker, it is checked like in Open and only the marker is
@@ -293,19 +296,24 @@ func (s *Store) transaction(f func() error) error {
 	if s.conn == nil {
 		return fmt.Errorf("slashing protection: %w", fs.ErrClosed)
 	}
-	if err := s.exec("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("slashing protection: %w", err)
+	if s.failed != nil {
+		return fmt.Errorf("%w until it is opened again, after an error: %w", ErrUnusable, s.failed)
 	}
-	err := f()
+	err := s.exec("BEGIN IMMEDIATE")
 	if err == nil {
-		if err = s.exec("COMMIT"); err == nil {
-			return nil
-		}
+		err = f()
 	}
-	if !s.conn.AutoCommit() { // some failures roll back by themselves
+	if err == nil {
+		err = s.exec("COMMIT")
+	}
+	if err == nil {
+		return nil
+	}
+	if !s.conn.AutoCommit() { // some failures roll back by themselves, and one to begin has nothing to
 		err = errors.Join(err, s.exec("ROLLBACK"))
 	}
-	return fmt.Errorf("slashing protection: %w", err)
+	s.failed = fmt.Errorf("slashing protection %s: %w", s.cfg.Path, err)
+	return s.failed
 }
 
 // Register adds keys, which have signed nothing yet as far as this database knows. Those that are there stay as they are.
@@ -424,7 +432,17 @@ func (s *Store) Marks(keys ...types.BLSPubkey) ([]Mark, error) {
 	slices.SortFunc(found, func(a, b row) int { return int(a.id - b.id) })
 	marks := make([]Mark, len(found))
 	for i := range found {
-		marks[i] = found[i].Mark
+		m := found[i].Mark
+		m.BlockRoot, m.AttestationRoot = clone(m.BlockRoot), clone(m.AttestationRoot)
+		marks[i] = m
 	}
 	return marks, nil
+}
+
+func clone(root *types.Root) *types.Root {
+	if root == nil {
+		return nil
+	}
+	c := *root
+	return &c
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/cresset/cresset/beacon/bls"
 	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/params"
@@ -408,7 +410,8 @@ func TestNoKeyIsEverPrinted(t *testing.T) {
 	}
 }
 
-// BenchmarkBatch compares a batch of 1,000 signatures with 1,000 single ones divided by the cores (goal: at most 1.1).
+// BenchmarkBatch compares a batch of 1,000 signatures with 1,000 single ones divided by the cores (goal: at most 1.1), in time and, as a machine that others use
+// too has no cores to spare, in processor time, where the cores do not count.
 func BenchmarkBatch(b *testing.B) {
 	spec := testSpec(b)
 	c := clock.New(clock.Config{Spec: spec, GenesisTime: genesisTime, Source: clock.NewManual(time.Unix(genesisTime, 0))})
@@ -418,24 +421,34 @@ func BenchmarkBatch(b *testing.B) {
 		batch[i] = Request{s.Add(secret(b, uint64(i+1))), Randao{0}}
 	}
 	fork := info(spec, 0)
-	var single, many time.Duration
+	var single, many, singleCPU, manyCPU time.Duration
 	for b.Loop() {
-		begin := time.Now()
+		begin, cpu := time.Now(), processorTime(b)
 		for _, r := range batch {
 			if _, err := s.Sign(fork, r.Key, r.Message); err != nil {
 				b.Fatal(err)
 			}
 		}
-		single += time.Since(begin)
-		begin = time.Now()
+		single, singleCPU = single+time.Since(begin), singleCPU+processorTime(b)-cpu
+		begin, cpu = time.Now(), processorTime(b)
 		for _, r := range s.SignBatch(fork, batch) {
 			if r.Err != nil {
 				b.Fatal(r.Err)
 			}
 		}
-		many += time.Since(begin)
+		many, manyCPU = many+time.Since(begin), manyCPU+processorTime(b)-cpu
 	}
 	b.ReportMetric(float64(single.Microseconds())/float64(b.N)/1000, "µs/single")
 	b.ReportMetric(float64(many.Microseconds())/float64(b.N)/1000, "µs/batched")
 	b.ReportMetric(float64(many)/(float64(single)/float64(s.cfg.Workers)), "ratio")
+	b.ReportMetric(float64(manyCPU)/float64(singleCPU), "cpu-ratio")
+}
+
+// processorTime is what the process has used.
+func processorTime(b *testing.B) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
