@@ -4,12 +4,12 @@
 //
 //	store.go        Store: create, open, close, register; what a database has to be for being opened
 //	check.go        the rules, and the Permit that a signature needs
-//	rows.go         the one table: reading, writing, digests
+//	rows.go         the marks of keys: reading, writing, digests
 //	marker.go       the file beside the keystores that says which database belongs to them
 //	interchange.go  import and export of EIP-3076's format
 //
 // The rule is minimal: of each key the highest block, the highest source and the highest target are kept. What is not above them is
-// refused, except the very message at the height, which may be signed again where its signing root is known. This needs one row a key,
+// refused, except the very message at the height, which may be signed again where its signing root is known. This
 // never grows, and is safe with respect to everything that was ever recorded, what was imported too.
 //
 // A request is checked and recorded in one transaction, durable before the Permit exists; a Permit is bound to key, kind and signing

@@ -231,19 +231,20 @@ func (s *Store) Import(r io.Reader) ([]Change, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	changes := make([]Change, len(order))
-	err = s.updateLocked(order, true, func(rows map[types.BLSPubkey]*row) {
+	err = s.updateLocked(order, true, func(mark func(types.BLSPubkey) *Mark) {
 		for i, key := range order {
-			r, in := rows[key], marks[key]
-			if before, registered := s.rows[key]; registered {
-				changes[i].Before = &before.Mark
+			m, in := mark(key), marks[key]
+			if _, registered := s.places[key]; registered {
+				before := *m
+				changes[i].Before = &before
 			}
 			if in.HasBlock {
-				r.importBlock(in.Slot, in.BlockRoot)
+				m.importBlock(in.Slot, in.BlockRoot)
 			}
 			if in.HasAttestation {
-				r.importAttestation(in.Source, in.Target, in.AttestationRoot)
+				m.importAttestation(in.Source, in.Target, in.AttestationRoot)
 			}
-			changes[i].After = r.Mark
+			changes[i].After = *m
 		}
 	})
 	if err != nil {

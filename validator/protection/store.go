@@ -42,9 +42,10 @@ type Store struct {
 
 	mu   sync.Mutex
 	conn *sqlite3.SQLiteConn // nil once closed
-	// rows is what the table has: nobody else can write it while it is open. It changes after a commit only. Checks read it, which halves the
-	// time of a batch of 1,000.
-	rows map[types.BLSPubkey]row
+	// marks is what the table has, and places where in it a key stands; keys are never removed. Nobody else can write the table while it is open, and both
+	// change after a commit only.
+	marks  []Mark
+	places map[types.BLSPubkey]int
 	// failed is the first error of the database. What is on the disk after one is not known (a second sync may succeed without the first one's data), so
 	// that nothing is permitted until the database was opened, that is read, again.
 	failed error
@@ -175,7 +176,7 @@ func unusable(path string, err error) error {
 
 // checkHeader refuses what is not a database of ours. It runs before SQLite has the file open: closing the file again would give up SQLite's locks.
 func checkHeader(path string) error {
-	const size, idAt = 100, 68
+	const size, pageSizeAt, pagesAt, idAt = 100, 16, 28, 68
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -197,6 +198,15 @@ func checkHeader(path string) error {
 	}
 	if got := binary.BigEndian.Uint32(header[idAt:]); got != applicationID {
 		return unusable(path, fmt.Errorf("it is a database of another program: application id is 0x%08x, want 0x%08x", got, applicationID))
+	}
+	// A process that was killed may have left the file in the middle of a change and the journal with which SQLite takes it back. Otherwise the size is exact;
+	// SQLite itself would read what is missing of the last page as zeros.
+	if journal, err := os.Stat(path + "-journal"); err == nil && journal.Size() > 0 {
+		return nil
+	}
+	want := int64(binary.BigEndian.Uint16(header[pageSizeAt:])) * int64(binary.BigEndian.Uint32(header[pagesAt:]))
+	if info.Size() != want {
+		return unusable(path, fmt.Errorf("it has %d bytes, want %d", info.Size(), want))
 	}
 	return nil
 }
@@ -273,8 +283,12 @@ func (s *Store) check() (id [16]byte, err error) {
 	if err != nil {
 		return id, err
 	}
-	if s.rows, err = s.read(); err != nil {
+	if s.marks, err = s.read(); err != nil {
 		return id, fmt.Errorf("it is damaged: %w", err)
+	}
+	s.places = make(map[types.BLSPubkey]int, len(s.marks))
+	for i := range s.marks {
+		s.places[s.marks[i].Key] = i
 	}
 	return id, nil
 }
@@ -320,41 +334,59 @@ func (s *Store) transaction(f func() error) error {
 func (s *Store) Register(keys ...types.BLSPubkey) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.updateLocked(keys, true, func(map[types.BLSPubkey]*row) {})
+	return s.updateLocked(keys, true, func(func(types.BLSPubkey) *Mark) {})
 }
 
-// updateLocked has f change the rows of keys, and writes those that changed, in one transaction. With add it adds the keys that are not there; without, f
-// does not find them.
-func (s *Store) updateLocked(keys []types.BLSPubkey, add bool, f func(map[types.BLSPubkey]*row)) error {
-	var changed []*row
+// updateLocked has f change the marks of keys, and writes those that changed, in one transaction. f asks for marks by key; with add all of the keys have one,
+// without it there is nil for those that are not registered.
+func (s *Store) updateLocked(keys []types.BLSPubkey, add bool, f func(func(types.BLSPubkey) *Mark)) error {
+	drafts := make(map[int]*Mark, len(keys))
+	fresh := map[types.BLSPubkey]int{}
+	var changed []int
 	err := s.transaction(func() error {
-		rows := make(map[types.BLSPubkey]*row, len(keys))
-		next := int64(len(s.rows)) // keys are never removed: their places are 0, 1, 2, ...
 		for _, key := range keys {
-			if rows[key] != nil {
-				continue
-			}
-			if r, ok := s.rows[key]; ok {
-				rows[key] = &r
-			} else if add {
-				rows[key] = &row{id: next, Mark: Mark{Key: key}}
-				next++
-			}
-		}
-		f(rows)
-		for key, r := range rows {
-			if old, ok := s.rows[key]; !ok || old != *r {
-				changed = append(changed, r)
+			place, there := s.places[key]
+			if there {
+				if drafts[place] == nil {
+					m := s.marks[place]
+					drafts[place] = &m
+				}
+			} else if _, twice := fresh[key]; add && !twice {
+				place = len(s.marks) + len(fresh)
+				fresh[key], drafts[place] = place, &Mark{Key: key}
 			}
 		}
-		slices.SortFunc(changed, func(a, b *row) int { return int(a.id - b.id) })
-		return s.write(changed)
+		f(func(key types.BLSPubkey) *Mark {
+			if place, there := s.places[key]; there {
+				return drafts[place]
+			}
+			if place, there := fresh[key]; there {
+				return drafts[place]
+			}
+			return nil
+		})
+		for place, m := range drafts {
+			if place >= len(s.marks) || s.marks[place] != *m {
+				changed = append(changed, place)
+			}
+		}
+		slices.Sort(changed)
+		return s.write(changed, func(place int) *Mark {
+			if m := drafts[place]; m != nil {
+				return m
+			}
+			return &s.marks[place]
+		}, len(s.marks)+len(fresh))
 	})
 	if err != nil {
 		return err
 	}
-	for _, r := range changed {
-		s.rows[r.Key] = *r
+	s.marks = append(s.marks, make([]Mark, len(fresh))...)
+	for _, place := range changed {
+		s.marks[place] = *drafts[place]
+	}
+	for key, place := range fresh {
+		s.places[key] = place
 	}
 	return nil
 }
@@ -364,9 +396,9 @@ func (s *Store) Block(b Block) (*Permit, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var refused error
-	err := s.updateLocked([]types.BLSPubkey{b.Key}, false, func(rows map[types.BLSPubkey]*row) {
-		if r := rows[b.Key]; r != nil {
-			refused = r.block(b)
+	err := s.updateLocked([]types.BLSPubkey{b.Key}, false, func(mark func(types.BLSPubkey) *Mark) {
+		if m := mark(b.Key); m != nil {
+			refused = m.block(b)
 		} else {
 			refused = fmt.Errorf("%w: %v", ErrNotRegistered, b.Key)
 		}
@@ -396,10 +428,10 @@ func (s *Store) Attestations(batch []Attestation) ([]Verdict, error) {
 		keys[i] = batch[i].Key
 	}
 	verdicts := make([]Verdict, len(batch))
-	err := s.updateLocked(keys, false, func(rows map[types.BLSPubkey]*row) {
+	err := s.updateLocked(keys, false, func(mark func(types.BLSPubkey) *Mark) {
 		for i, a := range batch {
-			if r := rows[a.Key]; r != nil {
-				verdicts[i].Err = r.attestation(a)
+			if m := mark(a.Key); m != nil {
+				verdicts[i].Err = m.attestation(a)
 			} else {
 				verdicts[i].Err = fmt.Errorf("%w: %v", ErrNotRegistered, a.Key)
 			}
@@ -423,18 +455,12 @@ func (s *Store) Marks(keys ...types.BLSPubkey) ([]Mark, error) {
 	if s.conn == nil {
 		return nil, fmt.Errorf("slashing protection: %w", fs.ErrClosed)
 	}
-	var found []row
-	for key, r := range s.rows {
-		if len(keys) == 0 || slices.Contains(keys, key) {
-			found = append(found, r)
+	marks := make([]Mark, 0, len(s.marks))
+	for _, m := range s.marks {
+		if len(keys) == 0 || slices.Contains(keys, m.Key) {
+			m.BlockRoot, m.AttestationRoot = clone(m.BlockRoot), clone(m.AttestationRoot)
+			marks = append(marks, m)
 		}
-	}
-	slices.SortFunc(found, func(a, b row) int { return int(a.id - b.id) })
-	marks := make([]Mark, len(found))
-	for i := range found {
-		m := found[i].Mark
-		m.BlockRoot, m.AttestationRoot = clone(m.BlockRoot), clone(m.AttestationRoot)
-		marks[i] = m
 	}
 	return marks, nil
 }
