@@ -1,15 +1,14 @@
 package gossip
 
 import (
-	"slices"
-
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 )
 
 // CheckedPayloadAttestation is the vote of a member of a payload timeliness committee that may be passed on (gloas).
 type CheckedPayloadAttestation struct {
-	message *types.PayloadAttestationMessage
+	message   *types.PayloadAttestationMessage
+	positions []uint64
 }
 
 func (*CheckedPayloadAttestation) checked() {}
@@ -17,18 +16,22 @@ func (*CheckedPayloadAttestation) checked() {}
 // Message is the vote. It is not to be written to.
 func (c *CheckedPayloadAttestation) Message() *types.PayloadAttestationMessage { return c.message }
 
+// Positions is the member's places in the committee, ascending.
+func (c *CheckedPayloadAttestation) Positions() []uint64 { return c.positions }
+
 // PayloadAttestationMessage begins the check of the vote of a member of a payload timeliness committee.
 //
 // Spec: validate_payload_attestation_message_gossip (gloas).
 func (r *Rules) PayloadAttestationMessage(in Arrival, message *types.PayloadAttestationMessage) *Pending[*CheckedPayloadAttestation] {
-	return begin(&payloadAttestationCheck{r, in, r.view(), message})
+	return begin(&payloadAttestationCheck{Rules: r, in: in, v: r.view(), message: message})
 }
 
 type payloadAttestationCheck struct {
 	*Rules
-	in      Arrival
-	v       View
-	message *types.PayloadAttestationMessage
+	in        Arrival
+	v         View
+	message   *types.PayloadAttestationMessage
+	positions []uint64
 }
 
 func (c *payloadAttestationCheck) before(sigs *statements) Decision {
@@ -68,7 +71,12 @@ func (c *payloadAttestationCheck) before(sigs *statements) Decision {
 	if err != nil {
 		return rejectFor("validator is not in the payload timeliness committee", err)
 	}
-	if !slices.Contains(committee, validator) {
+	for position, member := range committee {
+		if member == validator {
+			c.positions = append(c.positions, uint64(position))
+		}
+	}
+	if len(c.positions) == 0 {
 		return reject("validator is not in the payload timeliness committee", validator, "a member")
 	}
 	// [REJECT] The signature is valid with respect to the validator's public key
@@ -91,5 +99,5 @@ func (c *payloadAttestationCheck) after() (*CheckedPayloadAttestation, Decision)
 	if !c.seen.ptcVotes.put(c.message.Data.Slot, c.message.ValidatorIndex, struct{}{}) {
 		return nil, c.duplicate()
 	}
-	return &CheckedPayloadAttestation{c.message}, accepted
+	return &CheckedPayloadAttestation{c.message, c.positions}, accepted
 }

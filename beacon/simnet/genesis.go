@@ -76,6 +76,13 @@ const gasLimit = 60_000_000
 // New makes a network of validators with 32 ETH each, which are active from genesis on. With Bellatrix and a terminal total difficulty it
 // begins before the merge.
 func New(spec *params.Spec, validators int, genesisTime uint64) (*Network, error) {
+	return NewWith(spec, validators, genesisTime, func(i int, _ types.BLSPubkey) types.Bytes32 {
+		return types.Bytes32{0: params.Eth1AddressWithdrawalPrefix, 31: byte(i)}
+	})
+}
+
+// NewWith is New with withdrawal credentials of the caller's choice.
+func NewWith(spec *params.Spec, validators int, genesisTime uint64, credentials func(i int, key types.BLSPubkey) types.Bytes32) (*Network, error) {
 	keys, err := synthetic.NewKeys(1)
 	if err != nil {
 		return nil, err
@@ -86,8 +93,7 @@ func New(spec *params.Spec, validators int, genesisTime uint64) (*Network, error
 		return nil, err
 	}
 	for i, key := range keys.Pubkeys(0, validators) {
-		credentials := types.Bytes32{0: params.Eth1AddressWithdrawalPrefix, 31: byte(i)}
-		if err := transition.AddValidatorToRegistry(s, key, credentials, spec.MaxEffectiveBalance); err != nil {
+		if err := transition.AddValidatorToRegistry(s, key, credentials(i, key), spec.MaxEffectiveBalance); err != nil {
 			return nil, err
 		}
 		s.Validators.SetActivationEligibilityEpoch(types.ValidatorIndex(i), params.GenesisEpoch)

@@ -84,6 +84,11 @@ func (n *Network) sign(s *transition.State, a *types.Attestation, members []uint
 	return true
 }
 
+// Sign is the aggregate signature of a signing root by validators.
+func (n *Network) Sign(root types.Root, validators ...types.ValidatorIndex) types.BLSSignature {
+	return n.keys.SignAll(numbers(validators), root)
+}
+
 // Indexed is an attestation of some validators, ascending, in the form of a slashing.
 func (n *Network) Indexed(tip Tip, data types.AttestationData, validators ...types.ValidatorIndex) types.IndexedAttestation {
 	root := signingRoot(tip.State, types.HashTreeRoot(&data), params.DomainBeaconAttester(), data.Target.Epoch)

@@ -282,6 +282,26 @@ func (s *State) GetAttestationParticipationFlagIndices(data *types.AttestationDa
 	return flags, nil
 }
 
+// AttestationFlags gives the participation flags that attestations to data would earn in a block of the state's slot, until Gloas; in phase
+// 0, which has no flags, that of the source. An error says why no block of the slot may carry them.
+// Spec: process_attestation (phase0; modified altair, deneb).
+func (s *State) AttestationFlags(data *types.AttestationData) (uint8, error) {
+	if err := checkAttestationTime(s, data); err != nil {
+		return 0, err
+	}
+	if s.Since(params.Altair) {
+		return s.GetAttestationParticipationFlagIndices(data, s.Slot-data.Slot, 0)
+	}
+	justified := s.PreviousJustifiedCheckpoint
+	if data.Target.Epoch == s.GetCurrentEpoch() {
+		justified = s.CurrentJustifiedCheckpoint
+	}
+	if data.Source != justified {
+		return 0, broken("data.source == justified_checkpoint", data.Source, justified)
+	}
+	return 1 << params.TimelySourceFlagIndex, nil
+}
+
 // updateParticipation sets the attesters' flags, pays the proposer for those that are new and, from Gloas on, counts
 // their weight for the payment of the slot's builder.
 func updateParticipation(s *State, data *types.AttestationData, parts []attesters, flags uint8, h Hooks) error {

@@ -56,7 +56,7 @@ var table = []row{
 	{2, "forkchoice", nil, nil},
 	{2, "beacon/apiclient", nil, nil},
 	{2, "validator/protection", nil, []string{"github.com/mattn/go-sqlite3"}},
-	{3, "beacon/pool", nil, nil},
+	{3, "beacon/pool", nil, []string{bitfield}},
 	{3, "beacon/store", []string{"beacon/store/kv"}, []string{zstd}},
 	{3, "beacon/store/kv", nil, []string{"github.com/cockroachdb/pebble/v2"}},
 	{3, "beacon/engine", []string{"beacon/engine/wire"}, []string{"github.com/golang-jwt/jwt/v5"}},
