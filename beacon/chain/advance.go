@@ -47,6 +47,7 @@ func (c *Chain) advanceHead(ctx context.Context, next types.Slot) error {
 	if err := c.states.put(head.Root, s); err != nil {
 		return err
 	}
+	c.events.publish(AdvancedEvent{Slot: next, Head: head.Root})
 	if c.startOf(c.epochOf(next)) != next {
 		return nil
 	}

@@ -20,6 +20,7 @@
 //	writer.go      the writer's loop
 //	apply.go       the one place where a block gets into fork choice, index and disk
 //	head.go        the head, events, what the execution client is told
+//	build.go       the execution client builds a payload on the head
 //	finality.go    what happens when a checkpoint is finalized
 //	snapshot.go    what readers see
 //	statecache.go  states in memory, bounded by bytes

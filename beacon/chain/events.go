@@ -77,6 +77,12 @@ const (
 	MissingData
 )
 
+// AdvancedEvent tells that the state of the head at the slot that begins next is at hand, before that begins.
+type AdvancedEvent struct {
+	Slot types.Slot // of the state
+	Head types.Root
+}
+
 // DroppedEvent tells a reader how many events it lost, in the place of the first one.
 type DroppedEvent struct{ Count uint64 }
 
@@ -87,6 +93,7 @@ func (ReorgEvent) event()     {}
 func (FinalizedEvent) event() {}
 func (ConfirmedEvent) event() {}
 func (MissingEvent) event()   {}
+func (AdvancedEvent) event()  {}
 func (DroppedEvent) event()   {}
 
 // broker hands events to readers. A reader that does not keep up loses events and is told so; nobody waits for it.

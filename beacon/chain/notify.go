@@ -43,6 +43,7 @@ type notifier struct {
 	chain *Chain
 	wake  chan struct{}
 	feed  feeder
+	turn  chan struct{} // held over a call, from the choice of the head on: heads are told in the order in which they were chosen
 
 	mu struct {
 		sync.Mutex
@@ -53,7 +54,7 @@ type notifier struct {
 }
 
 func newNotifier(c *Chain) *notifier {
-	return &notifier{chain: c, wake: make(chan struct{}, 1), feed: feeder{chain: c}}
+	return &notifier{chain: c, wake: make(chan struct{}, 1), feed: feeder{chain: c}, turn: make(chan struct{}, 1)}
 }
 
 // set replaces what is to be told.
@@ -114,23 +115,45 @@ func (n *notifier) run(ctx context.Context) error {
 	}
 }
 
-// notifyTimeout bounds one call; the Engine API gives it 8 seconds.
-const notifyTimeout = 10 * time.Second
-
-func (n *notifier) tell(ctx context.Context) {
+// tellLatest tells the head of the moment; not due if it was told before.
+func (n *notifier) tellLatest(ctx context.Context) (u headUpdate, status engine.PayloadStatus, due bool, err error) {
+	if err = n.takeTurn(ctx); err != nil {
+		return
+	}
+	defer func() { <-n.turn }()
 	n.mu.Lock()
-	u, due := n.mu.latest, n.mu.due
+	u, due = n.mu.latest, n.mu.due
 	n.mu.Unlock()
 	if !due {
 		return
 	}
 	call, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()
+	status, _, err = n.chain.engine.ForkchoiceUpdated(call, u.fork, u.state, nil)
+	return
+}
+
+func (n *notifier) takeTurn(ctx context.Context) error {
+	select {
+	case n.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// notifyTimeout bounds one call; the Engine API gives it 8 seconds.
+const notifyTimeout = 10 * time.Second
+
+func (n *notifier) tell(ctx context.Context) {
 	c := n.chain
-	status, _, err := c.engine.ForkchoiceUpdated(call, u.fork, u.state, nil)
+	u, status, due, err := n.tellLatest(ctx)
 	if err != nil {
 		c.log.Debug("the execution client was not told the head", "error", err)
 		return // the next slot tries again
+	}
+	if !due {
+		return
 	}
 	switch executionOf(status.Status) {
 	case forkchoice.Valid:

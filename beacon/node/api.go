@@ -48,7 +48,7 @@ func (n *node) answer() {
 	if n.api == nil {
 		return
 	}
-	parts := api.Node{Chain: n.chain, Store: n.store, KZG: n.kzg, Engine: n.engine}
+	parts := api.Node{Chain: n.chain, Store: n.store, KZG: n.kzg, Engine: n.engine, Pool: n.pool}
 	if n.net != nil {
 		parts.Sync, parts.Light, parts.Network = n.net.driver, n.net.light, amongOthers{n.net}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/types"
 )
 
 // Config is all that a node is told. Sizes are in bytes, 0 for the default.
@@ -33,6 +34,9 @@ type Config struct {
 	AllowStale bool
 	// SafeSlots is SAFE_SLOTS_TO_IMPORT_OPTIMISTICALLY, 0 for the specification's.
 	SafeSlots uint64
+	// FeeRecipient gets the fees of blocks whose proposer names nobody; zero for nobody. Graffiti stands in blocks whose proposer wants none.
+	FeeRecipient types.ExecutionAddress
+	Graffiti     types.Bytes32
 	// HTTPAddress is host:port to serve the Beacon API at; empty for none. HTTPHosts are names that it may be called by besides localhost,
 	// HTTPOrigins the web pages that may read its answers.
 	HTTPAddress string

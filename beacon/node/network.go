@@ -147,7 +147,7 @@ func (n *node) connect(genesisTime uint64, genesisValidatorsRoot types.Root) err
 		Rules: gossip.New(gossip.Config{
 			Spec: n.spec, GenesisTime: genesisTime, GenesisValidatorsRoot: genesisValidatorsRoot, View: n.chain.View, KZG: n.kzg, LightClient: lightUpdates{n.spec, w.light},
 		}),
-		Blobs: n.engine, FindBlock: w.driver.FindBlock, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
+		Pool: pooled{n.pool}, Blobs: n.engine, FindBlock: w.driver.FindBlock, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
 	})
 	if err != nil {
 		return err

@@ -25,6 +25,8 @@ import (
 	"github.com/cresset/cresset/beacon/kzg"
 	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/pool"
+	"github.com/cresset/cresset/beacon/producer"
 	"github.com/cresset/cresset/beacon/store"
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
@@ -46,6 +48,9 @@ type node struct {
 	apiURL  string
 	net     *peerNetwork // nil for a node without a network
 	memory  memory
+
+	pool     *pool.Pool
+	producer *producer.Producer
 }
 
 // Run runs a node until the context ends.
@@ -99,6 +104,8 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	g.Go(func() error { return n.engine.Run(lower) })
 	g.Go(func() error { return n.watchEngine(lower) })
 	g.Go(func() error { return n.chain.Run(lower) })
+	g.Go(func() error { return n.prunePool(lower) })
+	g.Go(func() error { return n.producer.Run(lower) })
 	n.answer()
 	var failed error // kept apart: the job's end is the node's, and other parts may be the first to say that they were ended
 	g.Go(func() error {
@@ -179,6 +186,7 @@ func (n *node) open(ctx context.Context, own ownNetwork) (err error) {
 		}
 		return err
 	}
+	n.newProduction()
 	if err := n.checkAge(); err != nil || n.net == nil {
 		return err
 	}

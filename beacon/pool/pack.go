@@ -108,7 +108,6 @@ type choice struct {
 	data  types.AttestationData
 	picks []pick // committees ascend
 	size  []int
-	sum   types.BLSSignature
 }
 
 // packer is one packing. Its heap has the offer that pays most in front.

@@ -68,8 +68,8 @@ func (n *Network) BlobSidecars(setup *kzg.Context, signed *types.SignedBeaconBlo
 	return out, nil
 }
 
-// blobTransaction is a transaction of type 3 in which nothing counts but the hashes of its blobs. Spec: EIP-4844.
-func blobTransaction(commitments []types.KZGCommitment) []byte {
+// BlobTransaction is a transaction of type 3 in which nothing counts but the hashes of its blobs. Spec: EIP-4844.
+func BlobTransaction(commitments []types.KZGCommitment) []byte {
 	var hashes []byte
 	for _, c := range commitments {
 		hash := transition.KZGCommitmentToVersionedHash(c)

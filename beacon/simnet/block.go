@@ -122,7 +122,7 @@ func (n *Network) executionPayload(s *transition.State, parent types.Hash32, num
 	p.BaseFeePerGas[len(p.BaseFeePerGas)-1] = 0
 	p.BaseFeePerGas[0] = 7
 	if len(blobs) > 0 {
-		p.Transactions, p.BlobGasUsed = [][]byte{blobTransaction(blobs)}, gasPerBlob*uint64(len(blobs))
+		p.Transactions, p.BlobGasUsed = [][]byte{BlobTransaction(blobs)}, gasPerBlob*uint64(len(blobs))
 	}
 	return p, err
 }

@@ -160,7 +160,12 @@ func (n *Network) GenesisState() *types.BeaconState { return n.genesis.State.Bea
 
 // Engine makes an execution client that knows the network's genesis; secret may be nil to let everyone in.
 func (n *Network) Engine(secret []byte) (*mock.Engine, error) {
-	return mock.New(mock.Config{
+	return mock.New(n.EngineConfig(secret))
+}
+
+// EngineConfig is what Engine makes an execution client of.
+func (n *Network) EngineConfig(secret []byte) mock.Config {
+	return mock.Config{
 		Spec: n.spec, GenesisTime: n.genesis.State.GenesisTime, Secret: secret, Genesis: mock.Genesis{Hash: genesisHash, GasLimit: gasLimit},
-	})
+	}
 }

@@ -55,9 +55,9 @@ func prefetchDeposits(s *State, deposits []types.Deposit) {
 	VerifyDepositSignatures(s.Spec(), s.env, params.DomainDeposit(), asked)
 }
 
-// expectedDeposits is how many deposits a block has to bring.
+// ExpectedDeposits is how many deposits a block has to bring.
 // Spec: process_operations (phase0; modified electra, fulu).
-func expectedDeposits(s *State) (uint64, error) {
+func ExpectedDeposits(s *State) (uint64, error) {
 	if s.Since(params.Fulu) {
 		return 0, nil
 	}

@@ -10,7 +10,7 @@ import (
 // ProcessOperations applies what a block carries. From Gloas on parentSlot is the slot of the block's parent; before, it
 // is of no use. Spec: process_operations (phase0; modified capella, electra, fulu, gloas).
 func ProcessOperations(s *State, body *types.BeaconBlockBody, parentSlot types.Slot, h Hooks) error {
-	deposits, err := expectedDeposits(s)
+	deposits, err := ExpectedDeposits(s)
 	if err != nil {
 		return err
 	}

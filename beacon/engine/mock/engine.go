@@ -33,6 +33,8 @@ type Config struct {
 	Now func() time.Time
 	// Transactions makes up the transactions of the payload with a block number; nil for none.
 	Transactions func(number uint64) [][]byte
+	// Blobs makes up the blobs of the payload with a block number, to which its transactions have to fit; nil for none.
+	Blobs func(number uint64) wire.BlobsBundle
 	// Peers lets what is missing of a head's branch count as fetched from peers, as an embedded engine needs whose node is started again: it
 	// forgets with its process, and the node goes on where it was.
 	Peers bool

@@ -177,6 +177,10 @@ func (m *Engine) buildLocked(fork params.Fork, parent *node, a *wire.PayloadAttr
 	if m.cfg.Transactions != nil {
 		b.Payload.Transactions = m.cfg.Transactions(number)
 	}
+	if m.cfg.Blobs != nil && fork >= params.Deneb {
+		b.Blobs = m.cfg.Blobs(number)
+		b.Payload.BlobGasUsed = gasPerBlob * uint64(len(b.Blobs.Commitments))
+	}
 	if fork >= params.Gloas {
 		b.Payload.GasLimit = towards(parent.gasLimit, a.TargetGasLimit)
 		b.Payload.BlockAccessList, b.Payload.SlotNumber = rlpList(nil, nil), a.SlotNumber

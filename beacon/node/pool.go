@@ -1,0 +1,86 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/beacon/pool"
+	"github.com/cresset/cresset/beacon/producer"
+	"github.com/cresset/cresset/gossip"
+)
+
+// newProduction makes what blocks of this node's validators are made with.
+func (n *node) newProduction() {
+	n.pool = pool.New(pool.Config{Spec: n.spec, Log: n.log})
+	n.producer = producer.New(producer.Config{
+		Chain: n.chain, Pool: n.pool, Payloads: n.engine, Log: n.log, FeeRecipient: n.cfg.FeeRecipient, Graffiti: n.cfg.Graffiti,
+	})
+}
+
+// pooled puts into the pool what gossip's rules have accepted. It implements router.Pool.
+type pooled struct{ *pool.Pool }
+
+// Insert implements router.Pool.
+func (p pooled) Insert(checked gossip.Checked) {
+	switch c := checked.(type) {
+	case *gossip.CheckedAttestation:
+		seat := c.Seat()
+		p.InsertVote(pool.Vote{
+			Data: c.Data(), Committee: seat.Committee, Position: seat.Position, Size: seat.Size, Attester: c.Attester(), Signature: c.Signature(),
+		})
+	case *gossip.CheckedAggregate:
+		a := &c.Signed().Message.Aggregate
+		p.InsertAggregate(pool.Aggregate{
+			Data: &a.Data, Committee: c.Committee(), Bits: a.AggregationBits, Attesting: c.Attesting(), Signature: a.Signature,
+		})
+	case *gossip.CheckedAttesterSlashing:
+		p.InsertAttesterSlashing(c.Slashing())
+	case *gossip.CheckedProposerSlashing:
+		p.InsertProposerSlashing(c.Slashing())
+	case *gossip.CheckedExit:
+		p.InsertVoluntaryExit(c.Signed())
+	case *gossip.CheckedBLSChange:
+		p.InsertBLSToExecutionChange(c.Signed())
+	case *gossip.CheckedSyncMessage:
+		p.InsertSyncMessage(c.Message(), c.Subnet(), c.Positions())
+	case *gossip.CheckedContribution:
+		p.InsertContribution(&c.Signed().Message.Contribution)
+	case *gossip.CheckedPayloadAttestation:
+		p.InsertPayloadVote(c.Message(), c.Positions())
+	}
+}
+
+// prunePool drops from the pool what is too old, slot by slot, and what a finalized state has done with.
+func (n *node) prunePool(ctx context.Context) error {
+	events := n.chain.Subscribe(64)
+	defer events.Close()
+	for {
+		select {
+		case e := <-events.C:
+			n.pool.Prune(n.clock.CurrentSlot())
+			f, ok := e.(chain.FinalizedEvent)
+			if !ok {
+				continue
+			}
+			block := n.chain.Block(f.Checkpoint.Root)
+			if block == nil {
+				continue // a later one is finalized already
+			}
+			state, err := n.chain.StateAt(ctx, block.Root, block.Slot)
+			if errors.Is(err, chain.ErrStateBusy) || errors.Is(err, chain.ErrUnknownBlock) {
+				continue // the next finalized state has done with the same
+			}
+			if err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				n.log.Warn("the pool of operations could not be brought up to date; no action is needed unless this goes on", "error", err)
+				continue
+			}
+			n.pool.PruneFinalized(state)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
