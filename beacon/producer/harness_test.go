@@ -2,6 +2,7 @@ package producer
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"log/slog"
@@ -10,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"crypto/sha256"
 
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/clock"
@@ -60,6 +59,7 @@ func newWorld(t testing.TB, fork params.Fork, change func(*mock.Config, *Config)
 	spec, err := simnet.Spec(fork)
 	check(t, err)
 	spec.ShardCommitteePeriod = 0
+	spec.ReorgParentWeightThreshold = 50 // the votes of one slot are enough: blocks bring no more in time
 	w := &world{t: t, spec: spec, time: clock.NewManual(time.Unix(genesisTime, 0)), begun: make(chan Begun, 16)}
 	w.net, err = simnet.NewWith(spec, 64, genesisTime, func(_ int, key types.BLSPubkey) types.Bytes32 {
 		hash := types.Bytes32(sha256.Sum256(key[:]))

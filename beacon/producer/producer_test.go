@@ -114,21 +114,27 @@ func TestABlockThatCameTooLateIsReplaced(t *testing.T) {
 	for slot := types.Slot(1); slot <= 2; slot++ {
 		w.at(slot, 50)
 		w.add(w.produce(slot))
+		w.votes(slot)
 	}
 	parent := w.chain.Snapshot().Head
-	w.at(3, 950) // long after attestations were due, and nobody has voted for it
+	w.at(3, 900) // long after attestations were due, and nobody votes for it
 	late := w.add(w.produce(3))
 	w.at(4, 10)
-	node, err := w.chain.ProposerHead(context.Background(), 4)
-	check(t, err)
-	if node.Root != parent.Root {
-		t.Skipf("fork choice keeps the late block")
-	}
+	w.until("the execution client is told of the late block", func() bool { return w.mock.Head() == late.Message.Body.ExecutionPayload.BlockHash })
 	out := w.produce(4)
 	if out.Block.ParentRoot != parent.Root || out.Block.Body.ExecutionPayload.ParentHash != parent.ExecutionBlockHash {
-		t.Errorf("it builds on %v, want %v", out.Block.ParentRoot, parent.Root)
+		t.Fatalf("it builds on %v, want %v", out.Block.ParentRoot, parent.Root)
 	}
-	_ = late
+	if w.mock.Head() != parent.ExecutionBlockHash {
+		t.Error("the payload was not asked for on the parent's")
+	}
+	// If the block is never published, the execution client is told the head again.
+	w.at(5, 0)
+	w.until("the late block is the execution client's head", func() bool { return w.mock.Head() == late.Message.Body.ExecutionPayload.BlockHash })
+	_, err := w.chain.BuildPayload(context.Background(), types.Root{1}, params.Electra, nil)
+	if !errors.Is(err, chain.ErrHeadMoved) {
+		t.Errorf("a payload on a block that is no head: %v, want ErrHeadMoved", err)
+	}
 }
 
 func TestNoBlockIsMadeWhere(t *testing.T) {
@@ -188,7 +194,6 @@ func TestNoBlockIsMadeWhere(t *testing.T) {
 	})
 }
 
-// slashable and such are signed here, and put into the pool.
 func TestEveryOperationOfThePoolGetsIntoTheBlock(t *testing.T) {
 	t.Parallel()
 	for fork := params.Capella; fork <= params.Fulu; fork++ {
