@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cresset/cresset/beacon/node"
+	"github.com/cresset/cresset/beacon/types"
 )
 
 // called is what the command line made of its arguments.
@@ -124,11 +125,13 @@ func TestEveryOptionReachesTheNode(t *testing.T) {
 		"checkpoint-sync-url": "", "checkpoint-root": "", // not beside a checkpoint's files
 		"listen-address": "::", "port": "1", "quic-port": "2", "discovery-port": "3", "announce-address": "1.2.3.4", "upnp": "true", "target-peers": "5",
 		"static-peer": "p", "trusted-peer": "q", "boot-node": "r", "no-discovery": "true", "local-peers": "true", "supernode": "true", "no-backfill": "true",
+		"suggested-fee-recipient": "0x00000000000000000000000000000000000000Ab", "graffiti": "hello",
 		"http-address": ":2", "http-host": "h", "http-origin": "o",
 	}
 	want := node.Config{
 		DataDir: "d", NetworkConfig: "n", Genesis: "g", CheckpointState: "s", CheckpointBlock: "b", AllowStale: true,
 		ClockOffset: -3*time.Hour - 2*time.Minute, ExecutionEndpoints: []string{"http://x:1"}, JWTSecret: "j", SafeSlots: 9,
+		FeeRecipient: types.ExecutionAddress{19: 0xab}, Graffiti: types.Bytes32{'h', 'e', 'l', 'l', 'o'},
 		Networking: &node.Networking{
 			Listen: []string{"::"}, Port: 1, QUICPort: 2, DiscoveryPort: 3, Announce: []string{"1.2.3.4"}, UPnP: true, Peers: 5,
 			Static: []string{"p"}, Trusted: []string{"q"}, Boot: []string{"r"}, NoDiscovery: true, Local: true, Supernode: true, NoBackfill: true,
@@ -206,6 +209,9 @@ func TestWrongConfiguration(t *testing.T) {
 		{"size too large", "", "", []string{"--state-cache=1025GiB"}, []string{"\"1025GiB\", want a size"}},
 		{"size beyond all bounds", "", "", []string{"--state-cache=16777217TiB"}, []string{"\"16777217TiB\", want a size"}},
 		{"duration", "", "", []string{"--clock-offset=3"}, []string{"flag --clock-offset: clock-offset is \"3\", want a duration such as 90s or -3h2m"}},
+		{"account", "", "", []string{"--suggested-fee-recipient=0x0000000000000000000000000000000000000000"}, []string{"want 0x and 40 hexadecimal digits, not all of them 0"}},
+		{"short account", "", "", []string{"--suggested-fee-recipient=0x01"}, []string{"want 0x and 40 hexadecimal digits"}},
+		{"long graffiti", "", "", []string{"--graffiti=" + strings.Repeat("x", 33)}, []string{"want text of at most 32 bytes"}},
 		{"number", "", "", []string{"--safe-slots-to-import-optimistically=0"}, []string{"is \"0\", want a whole number from 1 to 4294967296"}},
 		{"boolean", "allow-genesis-sync: yes", "", nil, []string{"allow-genesis-sync is \"yes\", want true or false"}},
 		{"choice", "", "CRESSET_LOG_FORMAT=xml", nil, []string{"environment CRESSET_LOG_FORMAT: log-format is \"xml\", want one of auto, text, json"}},

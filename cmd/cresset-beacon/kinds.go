@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/hex"
 	"fmt"
 	"math/bits"
 	"net"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cresset/cresset/beacon/node"
+	"github.com/cresset/cresset/beacon/types"
 )
 
 // kind is a way to write values. What is not of the kind is refused with want, which says what is allowed.
@@ -157,4 +160,35 @@ func showSize(n uint64) string {
 		unit++
 	}
 	return strconv.FormatUint(n, 10) + units[unit]
+}
+
+// account is an account of the execution layer that is not the one that burns what it gets; nothing is none.
+func account() kind[types.ExecutionAddress] {
+	show := func(a types.ExecutionAddress) string {
+		if a == (types.ExecutionAddress{}) {
+			return ""
+		}
+		return "0x" + hex.EncodeToString(a[:])
+	}
+	return kind[types.ExecutionAddress]{name: "account", want: "0x and 40 hexadecimal digits, not all of them 0", show: show, parse: func(s string) (a types.ExecutionAddress, ok bool) {
+		if s == "" {
+			return a, true
+		}
+		digits, prefixed := strings.CutPrefix(s, "0x")
+		b, err := hex.DecodeString(digits)
+		if err != nil || !prefixed || len(b) != len(a) {
+			return a, false
+		}
+		a = types.ExecutionAddress(b)
+		return a, a != types.ExecutionAddress{}
+	}}
+}
+
+// graffiti is text of up to 32 bytes.
+func graffiti() kind[types.Bytes32] {
+	show := func(g types.Bytes32) string { return string(bytes.TrimRight(g[:], "\x00")) }
+	return kind[types.Bytes32]{name: "text", want: "text of at most 32 bytes without line breaks", show: show, parse: func(s string) (g types.Bytes32, ok bool) {
+		copy(g[:], s)
+		return g, len(s) <= len(g) && !strings.ContainsAny(s, "\n\r\x00")
+	}}
 }

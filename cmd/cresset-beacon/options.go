@@ -7,6 +7,7 @@ import (
 
 	"github.com/cresset/cresset/beacon/node"
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/types"
 )
 
 // settings is all that the options say.
@@ -152,6 +153,10 @@ func options() []option {
 			help: "file of the secret shared with the execution client: 32 bytes in hex"}),
 		one(number(1, maxSafeSlots), func(s *settings) *uint64 { return &s.node.SafeSlots }, option{name: "safe-slots-to-import-optimistically", group: groupExecution, fallback: "128",
 			help: "age in slots from which the first block with a payload is taken without the execution client's word"}),
+		one(account(), func(s *settings) *types.ExecutionAddress { return &s.node.FeeRecipient }, option{name: "suggested-fee-recipient", group: groupExecution,
+			help: "account that gets the fees of blocks whose validator client names none; without either no block is produced"}),
+		one(graffiti(), func(s *settings) *types.Bytes32 { return &s.node.Graffiti }, option{name: "graffiti", group: groupExecution,
+			help: "text in blocks whose validator client gives none"}),
 
 		many(text("IP address"), func(s *settings) *[]string { return &s.network.Listen }, option{name: "listen-address", group: groupNetwork,
 			help: "IP address to listen at, one of each family at most; 0.0.0.0 without it"}),
