@@ -90,6 +90,44 @@ func (x *ColumnGossip) Define(d *ssz.Def) {
 	d.Field("slot", ssz.Uint(&x.Slot))
 }
 
+// PayloadAttributes is a payload that the execution client has begun to build for a block of this node (payload_attributes), until Fulu.
+type PayloadAttributes struct {
+	ProposerIndex     types.ValidatorIndex
+	ProposalSlot      types.Slot
+	ParentBlockNumber uint64
+	ParentBlockRoot   types.Root
+	ParentBlockHash   types.Hash32
+	Attributes        Attributes
+}
+
+// Define lists the fields of the event.
+func (x *PayloadAttributes) Define(d *ssz.Def) {
+	d.Field("proposer_index", ssz.Uint(&x.ProposerIndex))
+	d.Field("proposal_slot", ssz.Uint(&x.ProposalSlot))
+	d.Field("parent_block_number", ssz.Uint(&x.ParentBlockNumber))
+	d.Field("parent_block_root", ssz.Bytes(x.ParentBlockRoot[:]))
+	d.Field("parent_block_hash", ssz.Bytes(x.ParentBlockHash[:]))
+	d.Field("payload_attributes", ssz.Container(&x.Attributes))
+}
+
+// Attributes is what a payload is built by. Spec: PayloadAttributesV1 to V3 (execution-apis).
+type Attributes struct {
+	Timestamp             uint64 // Unix seconds
+	PrevRandao            types.Bytes32
+	SuggestedFeeRecipient types.ExecutionAddress
+	Withdrawals           []types.Withdrawal // since capella
+	ParentBeaconBlockRoot types.Root         // since deneb
+}
+
+// Define lists the fields of the attributes.
+func (x *Attributes) Define(d *ssz.Def) {
+	d.Field("timestamp", ssz.Uint(&x.Timestamp))
+	d.Field("prev_randao", ssz.Bytes(x.PrevRandao[:]))
+	d.Field("suggested_fee_recipient", ssz.Bytes(x.SuggestedFeeRecipient[:]))
+	d.Field("withdrawals", ssz.List(&x.Withdrawals, ssz.Cap(d.Spec.MaxWithdrawalsPerPayload, false))).Since(params.Capella)
+	d.Field("parent_beacon_block_root", ssz.Bytes(x.ParentBeaconBlockRoot[:])).Since(params.Deneb)
+}
+
 // PayloadGossip is a payload that passed the rules of gossip (execution_payload_gossip).
 type PayloadGossip struct {
 	Slot         types.Slot

@@ -49,6 +49,7 @@ func (n *node) answer() {
 		return
 	}
 	parts := api.Node{Chain: n.chain, Store: n.store, KZG: n.kzg, Engine: n.engine, Pool: n.pool}
+	parts.Topics = append(parts.Topics, topicPayloadAttributes)
 	if n.net != nil {
 		parts.Sync, parts.Light, parts.Network = n.net.driver, n.net.light, amongOthers{n.net}
 	}

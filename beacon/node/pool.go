@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/cresset/cresset/beacon/api"
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/pool"
 	"github.com/cresset/cresset/beacon/producer"
@@ -15,7 +16,29 @@ func (n *node) newProduction() {
 	n.pool = pool.New(pool.Config{Spec: n.spec, Log: n.log})
 	n.producer = producer.New(producer.Config{
 		Chain: n.chain, Pool: n.pool, Payloads: n.engine, Log: n.log, FeeRecipient: n.cfg.FeeRecipient, Graffiti: n.cfg.Graffiti,
+		Attributes: n.payloadBegun,
 	})
+}
+
+// topicPayloadAttributes is the topic of events that payloadBegun publishes.
+const topicPayloadAttributes = "payload_attributes"
+
+// payloadBegun tells clients of the Beacon API that a payload was begun.
+func (n *node) payloadBegun(b producer.Begun) {
+	if n.api == nil {
+		return
+	}
+	event := &api.PayloadAttributes{
+		ProposerIndex: b.Proposer, ProposalSlot: b.Slot,
+		ParentBlockNumber: b.ParentBlockNumber, ParentBlockRoot: b.ParentBlockRoot, ParentBlockHash: b.ParentBlockHash,
+		Attributes: api.Attributes{
+			Timestamp: b.Attributes.Timestamp, PrevRandao: b.Attributes.PrevRandao, SuggestedFeeRecipient: b.Attributes.SuggestedFeeRecipient,
+			Withdrawals: b.Attributes.Withdrawals, ParentBeaconBlockRoot: b.Attributes.ParentBeaconBlockRoot,
+		},
+	}
+	if err := n.api.Publish(topicPayloadAttributes, b.Fork, event); err != nil {
+		n.log.Error("an event could not be told to clients of the Beacon API; report it", "topic", topicPayloadAttributes, "error", err)
+	}
 }
 
 // pooled puts into the pool what gossip's rules have accepted. It implements router.Pool.

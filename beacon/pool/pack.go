@@ -3,6 +3,7 @@ package pool
 import (
 	"container/heap"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 
@@ -37,15 +38,13 @@ func (p *Pool) PackAttestations(s *transition.State) ([]types.Attestation, error
 	for _, b := range p.votes.snapshot() {
 		flags, err := s.AttestationFlags(&b.data)
 		sameForm := (s.Cx.Spec.ForkAtSlot(b.data.Slot) >= params.Electra) == s.Since(params.Electra)
-		if err != nil || flags == 0 || !sameForm {
-			continue
+		if err == nil && flags != 0 && sameForm {
+			k.offers = append(k.offers, &offer{ballot: b, flags: flags, unions: make(map[types.CommitteeIndex][]union, len(b.committees))})
 		}
-		o := &offer{ballot: b, flags: flags, unions: make(map[types.CommitteeIndex][]union, len(b.committees))}
-		for i, t := range b.committees {
-			o.unions[i] = t.unions(unionsTried)
-		}
+	}
+	k.lookUpAll()
+	for _, o := range k.offers {
 		k.value(o)
-		k.offers = append(k.offers, o)
 	}
 	heap.Init(k)
 	var chosen []*choice
@@ -85,13 +84,27 @@ type committee struct {
 	members []uint32
 	flags   []uint8  // that its members have in the state, or get from what was chosen
 	weight  []uint64 // effective balances in increments; 0 until looked up
+	open    [8]seats // by set of flags: the seats to which some of them are new; nil until asked for
+}
+
+// openTo is the seats to which some of a set of flags are new.
+func (c *committee) openTo(flags uint8) seats {
+	if c.open[flags] == nil {
+		c.open[flags] = newSeats(len(c.members))
+		for seat, have := range c.flags {
+			if flags&^have != 0 {
+				c.open[flags].add(seat)
+			}
+		}
+	}
+	return c.open[flags]
 }
 
 // offer is a ballot with what it would pay now.
 type offer struct {
 	ballot
 	flags  uint8
-	unions map[types.CommitteeIndex][]union
+	unions map[types.CommitteeIndex][]union // nil until a committee has a seat to pay
 	// The best union of each committee that pays anything, when it was valued.
 	picks []pick
 	gain  uint64
@@ -129,23 +142,60 @@ func (k *packer) Pop() any {
 	return last
 }
 
-// committee looks up a committee; nil if the state has none of that name.
+// committee is a committee that was looked up; nil if the state has none of that name.
 func (k *packer) committee(slot types.Slot, index types.CommitteeIndex) *committee {
-	name := committeeOf{slot, index}
-	if c, ok := k.committees[name]; ok {
-		return c
-	}
-	c := k.lookUp(name)
-	k.committees[name] = c
-	return c
+	return k.committees[committeeOf{slot, index}]
 }
 
-func (k *packer) lookUp(name committeeOf) *committee {
-	epoch := types.ComputeEpochAtSlot(k.s.Spec(), name.slot)
-	sh, err := k.s.Shuffling(epoch)
-	if err != nil || uint64(name.index) >= sh.CommitteesPerSlot {
+// lookUpAll looks up the committees of all offers, on all cores: members lie all over the registry, so that most of the time goes by waiting for
+// memory.
+func (k *packer) lookUpAll() {
+	wanted := map[committeeOf]*transition.Shuffling{}
+	for _, o := range k.offers {
+		sh, err := k.s.Shuffling(types.ComputeEpochAtSlot(k.s.Spec(), o.data.Slot))
+		if err != nil {
+			continue
+		}
+		for index := range o.committees {
+			wanted[committeeOf{o.data.Slot, index}] = sh
+		}
+	}
+	names := slices.Collect(maps.Keys(wanted))
+	found := make([]*committee, len(names))
+	_ = inChunks(len(names), func(i int) error {
+		if found[i] = k.committees[names[i]]; found[i] == nil {
+			found[i] = k.lookUp(names[i], wanted[names[i]])
+		}
+		return nil
+	})
+	for i, name := range names {
+		k.committees[name] = found[i]
+	}
+}
+
+// inChunks calls f with the numbers below n, on all cores.
+func inChunks(n int, f func(i int) error) error {
+	var g errgroup.Group
+	size := max(1, (n+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	for start := 0; start < n; start += size {
+		g.Go(func() error {
+			for i := start; i < min(start+size, n); i++ {
+				if err := f(i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// lookUp reads what the state's lists say of a committee, and nothing that the state derives: it runs on many goroutines.
+func (k *packer) lookUp(name committeeOf, sh *transition.Shuffling) *committee {
+	if uint64(name.index) >= sh.CommitteesPerSlot {
 		return nil
 	}
+	epoch := types.ComputeEpochAtSlot(k.s.Spec(), name.slot)
 	c := &committee{members: sh.Committee(name.slot, name.index)}
 	c.flags, c.weight = make([]uint8, len(c.members)), make([]uint64, len(c.members))
 	if k.s.Since(params.Altair) {
@@ -167,7 +217,13 @@ func (k *packer) countPending() {
 	}
 	for _, list := range [][]types.PendingAttestation{k.s.PreviousEpochAttestations, k.s.CurrentEpochAttestations} {
 		for i := range list {
-			if c := k.committee(list[i].Data.Slot, list[i].Data.Index); c != nil {
+			name := committeeOf{list[i].Data.Slot, list[i].Data.Index}
+			c := k.committees[name]
+			if sh, err := k.s.Shuffling(list[i].Data.Target.Epoch); c == nil && err == nil {
+				c = k.lookUp(name, sh)
+				k.committees[name] = c
+			}
+			if c != nil {
 				for _, seat := range list[i].AggregationBits.BitIndices() {
 					c.flags[seat] |= 1 << params.TimelySourceFlagIndex
 				}
@@ -179,13 +235,18 @@ func (k *packer) countPending() {
 // value finds the best union of each committee of an offer, and what they pay together.
 func (k *packer) value(o *offer) {
 	o.picks, o.gain, o.round = o.picks[:0], 0, k.round
-	for index, unions := range o.unions {
+	for index, t := range o.committees {
 		c := k.committee(o.data.Slot, index)
+		if c == nil || len(c.members) != t.size || c.openTo(o.flags).empty() {
+			continue
+		}
+		unions, known := o.unions[index]
+		if !known {
+			unions = t.unions(unionsTried)
+			o.unions[index] = unions
+		}
 		best, at := uint64(0), -1
 		for i := range unions {
-			if c == nil || len(c.members) != o.committees[index].size {
-				break
-			}
 			if pays := k.pays(c, &unions[i], o.flags); pays > best {
 				best, at = pays, i
 			}
@@ -198,14 +259,12 @@ func (k *packer) value(o *offer) {
 
 // pays is what a union adds: for each voter the weight of the flags that are new, times its balance.
 func (k *packer) pays(c *committee, u *union, flags uint8) (sum uint64) {
-	u.seats.each(func(seat int) {
-		if fresh := flags &^ c.flags[seat]; fresh != 0 {
-			if c.weight[seat] == 0 {
-				balance := k.s.Validators.EffectiveBalance(types.ValidatorIndex(c.members[seat]))
-				c.weight[seat] = uint64(balance / k.s.Spec().EffectiveBalanceIncrement)
-			}
-			sum += k.weights[fresh] * c.weight[seat]
+	u.seats.eachIn(c.openTo(flags), func(seat int) {
+		if c.weight[seat] == 0 {
+			balance := k.s.Validators.EffectiveBalance(types.ValidatorIndex(c.members[seat]))
+			c.weight[seat] = uint64(balance / k.s.Spec().EffectiveBalanceIncrement)
 		}
+		sum += k.weights[flags&^c.flags[seat]] * c.weight[seat]
 	})
 	return sum
 }
@@ -237,6 +296,7 @@ func (k *packer) choose(o *offer) *choice {
 		c := k.committee(o.data.Slot, pick.committee)
 		out.size = append(out.size, len(c.members))
 		pick.union.seats.each(func(seat int) { c.flags[seat] |= o.flags })
+		c.open = [8]seats{}
 	}
 	return out
 }
@@ -264,18 +324,10 @@ func decompress(chosen []*choice) error {
 			parts = append(parts, pick.union.parts...)
 		}
 	}
-	var g errgroup.Group
-	for chunk := range slices.Chunk(parts, max(1, (len(parts)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))) {
-		g.Go(func() error {
-			for _, p := range chunk {
-				if _, err := p.decompressed(); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return g.Wait()
+	return inChunks(len(parts), func(i int) error {
+		_, err := parts[i].decompressed()
+		return err
+	})
 }
 
 // attestation sums up what was chosen. Spec: compute_on_chain_aggregate (electra).

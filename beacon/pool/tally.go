@@ -49,10 +49,15 @@ func (s seats) join(o seats) {
 	}
 }
 
+func (s seats) empty() bool { return !slices.ContainsFunc(s, func(w uint64) bool { return w != 0 }) }
+
 // each calls f with every seat of the set, ascending.
-func (s seats) each(f func(seat int)) {
+func (s seats) each(f func(seat int)) { s.eachIn(s, f) }
+
+// eachIn calls f with every seat that both sets have, ascending.
+func (s seats) eachIn(o seats, f func(seat int)) {
 	for i, w := range s {
-		for ; w != 0; w &= w - 1 {
+		for w &= o[i]; w != 0; w &= w - 1 {
 			f(64*i + bits.TrailingZeros64(w))
 		}
 	}

@@ -38,16 +38,15 @@ func check(t testing.TB, err error) {
 
 // world is a network and a node of it that makes blocks. Validators have withdrawal keys, which are their own.
 type world struct {
-	t      testing.TB
-	spec   *params.Spec
-	net    *simnet.Network
-	time   *clock.Manual
-	mock   *mock.Engine
-	chain  *chain.Chain
-	pool   *pool.Pool
-	kzg    *kzg.Context
-	begun  chan Begun
-	cancel context.CancelFunc
+	t     testing.TB
+	spec  *params.Spec
+	net   *simnet.Network
+	time  *clock.Manual
+	mock  *mock.Engine
+	chain *chain.Chain
+	pool  *pool.Pool
+	kzg   *kzg.Context
+	begun chan Begun
 	*Producer
 }
 
