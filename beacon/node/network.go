@@ -16,6 +16,7 @@ import (
 	"github.com/cresset/cresset/beacon/p2p"
 	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/producer"
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/gossip"
@@ -147,7 +148,7 @@ func (n *node) connect(genesisTime uint64, genesisValidatorsRoot types.Root) err
 		Rules: gossip.New(gossip.Config{
 			Spec: n.spec, GenesisTime: genesisTime, GenesisValidatorsRoot: genesisValidatorsRoot, View: n.chain.View, KZG: n.kzg, LightClient: lightUpdates{n.spec, w.light},
 		}),
-		Pool: pooled{n.pool}, Blobs: n.engine, FindBlock: w.driver.FindBlock, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
+		Pool: producer.Intake{Pool: n.pool}, Blobs: n.engine, FindBlock: w.driver.FindBlock, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
 	})
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/pool"
 	"github.com/cresset/cresset/beacon/producer"
-	"github.com/cresset/cresset/gossip"
 )
 
 // newProduction makes what blocks of this node's validators are made with.
@@ -38,39 +37,6 @@ func (n *node) payloadBegun(b producer.Begun) {
 	}
 	if err := n.api.Publish(topicPayloadAttributes, b.Fork, event); err != nil {
 		n.log.Error("an event could not be told to clients of the Beacon API; report it", "topic", topicPayloadAttributes, "error", err)
-	}
-}
-
-// pooled puts into the pool what gossip's rules have accepted. It implements router.Pool.
-type pooled struct{ *pool.Pool }
-
-// Insert implements router.Pool.
-func (p pooled) Insert(checked gossip.Checked) {
-	switch c := checked.(type) {
-	case *gossip.CheckedAttestation:
-		seat := c.Seat()
-		p.InsertVote(pool.Vote{
-			Data: c.Data(), Committee: seat.Committee, Position: seat.Position, Size: seat.Size, Attester: c.Attester(), Signature: c.Signature(),
-		})
-	case *gossip.CheckedAggregate:
-		a := &c.Signed().Message.Aggregate
-		p.InsertAggregate(pool.Aggregate{
-			Data: &a.Data, Committee: c.Committee(), Bits: a.AggregationBits, Attesting: c.Attesting(), Signature: a.Signature,
-		})
-	case *gossip.CheckedAttesterSlashing:
-		p.InsertAttesterSlashing(c.Slashing())
-	case *gossip.CheckedProposerSlashing:
-		p.InsertProposerSlashing(c.Slashing())
-	case *gossip.CheckedExit:
-		p.InsertVoluntaryExit(c.Signed())
-	case *gossip.CheckedBLSChange:
-		p.InsertBLSToExecutionChange(c.Signed())
-	case *gossip.CheckedSyncMessage:
-		p.InsertSyncMessage(c.Message(), c.Subnet(), c.Positions())
-	case *gossip.CheckedContribution:
-		p.InsertContribution(&c.Signed().Message.Contribution)
-	case *gossip.CheckedPayloadAttestation:
-		p.InsertPayloadVote(c.Message(), c.Positions())
 	}
 }
 

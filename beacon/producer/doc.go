@@ -9,6 +9,7 @@
 //	produce.go   the parts of a block put together
 //	payload.go   the payload: prepared ahead, asked for, waited for
 //	prepare.go   fee recipients of proposers, and the payload of the next slot begun before it begins
+//	intake.go    what gossip's rules accepted put into the pool
 //	sidecars.go  what is published beside a block: blobs or columns
 //
 // Blocks are made from phase 0 to Fulu. A block before the merge has an empty payload. From Gloas on a block has a builder's bid instead of a
