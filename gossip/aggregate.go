@@ -141,9 +141,9 @@ func (c *aggregateCheck) signatures(sigs *statements) Decision {
 func (c *aggregateCheck) sighted(s sighting) Decision {
 	switch s {
 	case sameData:
-		return ignore("already seen aggregate for this data", c.key.data, "other data or members")
+		return seenBefore("already seen aggregate for this data", c.key.data, "other data or members")
 	case sameSender:
-		return ignore("already seen aggregate for this epoch and aggregator", c.signed.Message.AggregatorIndex, "another aggregator")
+		return seenBefore("already seen aggregate for this epoch and aggregator", c.signed.Message.AggregatorIndex, "another aggregator")
 	}
 	return accepted
 }

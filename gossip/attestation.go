@@ -148,7 +148,7 @@ func (c *attestationCheck) takeSeat(committee []uint32) Decision {
 }
 
 func (c *attestationCheck) duplicate() Decision {
-	return ignore("already seen attestation for this epoch and validator", c.attester, "another validator")
+	return seenBefore("already seen attestation for this epoch and validator", c.attester, "another validator")
 }
 
 func (c *attestationCheck) after() (*CheckedAttestation, Decision) {

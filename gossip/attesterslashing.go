@@ -92,7 +92,7 @@ func (c *attesterSlashingCheck) indexed(sigs *statements, a *types.IndexedAttest
 }
 
 func (c *attesterSlashingCheck) duplicate() Decision {
-	return ignore("all attester slashing indices already seen", len(c.slashable), "validators of which none was seen")
+	return seenBefore("all attester slashing indices already seen", len(c.slashable), "validators of which none was seen")
 }
 
 func (c *attesterSlashingCheck) after() (*CheckedAttesterSlashing, Decision) {

@@ -173,7 +173,7 @@ func (c *bidCheck) bidder(sigs *statements, state transition.Frozen) Decision {
 func (c *bidCheck) sighted(s sighting, best types.Gwei) Decision {
 	switch s {
 	case sameSender:
-		return ignore("already seen valid bid for this slot, parent, and builder", c.signed.Message.BuilderIndex, "another builder")
+		return seenBefore("already seen valid bid for this slot, parent, and builder", c.signed.Message.BuilderIndex, "another builder")
 	case sameData:
 		return ignore("bid is not the highest value bid seen for this slot and parent", c.signed.Message.Value, fmt.Sprintf("above %d", best))
 	}

@@ -100,7 +100,7 @@ func (c *blobCheck) after() (*CheckedBlob, Decision) {
 }
 
 func seenBlob(s *types.BlobSidecar) Decision {
-	return ignore("already seen blob sidecar from this proposer for this slot and index", s.Index, "another index")
+	return seenBefore("already seen blob sidecar from this proposer for this slot and index", s.Index, "another index")
 }
 
 // verifyBlob checks the proof of the blob. Spec: verify_blob_kzg_proof (deneb).

@@ -83,7 +83,7 @@ func (c *blockCheck) before(sigs *statements) Decision {
 }
 
 func seenBlock(block *types.BeaconBlock) Decision {
-	return ignore("block is not the first valid block for this slot and proposer", block.Slot, "another slot")
+	return seenBefore("block is not the first valid block for this slot and proposer", block.Slot, "another slot")
 }
 
 func (c *blockCheck) after() (*CheckedBlock, Decision) {
@@ -101,7 +101,7 @@ func (c *blockCheck) after() (*CheckedBlock, Decision) {
 		return nil, d
 	}
 	// Mark this block as seen
-	if !c.seen.blocks.put(block.Slot, proposerKey{block.ProposerIndex}, struct{}{}) {
+	if !c.seen.blocks.put(block.Slot, proposerKey{block.ProposerIndex}, c.root) {
 		return nil, seenBlock(block)
 	}
 	return &CheckedBlock{c.signed, c.root}, accepted

@@ -74,7 +74,7 @@ func (c *blsChangeCheck) before(sigs *statements) Decision {
 }
 
 func (c *blsChangeCheck) duplicate() Decision {
-	return ignore("already seen BLS to execution change for this validator", c.signed.Message.ValidatorIndex, "another validator")
+	return seenBefore("already seen BLS to execution change for this validator", c.signed.Message.ValidatorIndex, "another validator")
 }
 
 func (c *blsChangeCheck) after() (*CheckedBLSChange, Decision) {

@@ -94,7 +94,7 @@ func (c *columnCheck) before(sigs *statements) Decision {
 }
 
 func (c *columnCheck) duplicate() Decision {
-	return ignore("already seen sidecar from this proposer for this slot and index", c.sidecar.Index, "another index")
+	return seenBefore("already seen sidecar from this proposer for this slot and index", c.sidecar.Index, "another index")
 }
 
 // nameOfProof is a hash of the header with its signature, the commitments and their proof.
@@ -168,7 +168,7 @@ func (c *bidColumnCheck) before(*statements) Decision {
 }
 
 func (c *bidColumnCheck) duplicate() Decision {
-	return ignore("already seen sidecar for this block root and index", c.sidecar.Index, "another index")
+	return seenBefore("already seen sidecar for this block root and index", c.sidecar.Index, "another index")
 }
 
 func (c *bidColumnCheck) after() (*CheckedColumn, Decision) {

@@ -149,9 +149,9 @@ func (c *contributionCheck) signatures(sigs *statements, state transition.Frozen
 func (c *contributionCheck) sighted(s sighting) Decision {
 	switch s {
 	case sameData:
-		return ignore("already seen contribution for this data", c.signed.Message.Contribution.BeaconBlockRoot, "other data or members")
+		return seenBefore("already seen contribution for this data", c.signed.Message.Contribution.BeaconBlockRoot, "other data or members")
 	case sameSender:
-		return ignore("already seen contribution from this aggregator", c.signed.Message.AggregatorIndex, "another aggregator")
+		return seenBefore("already seen contribution from this aggregator", c.signed.Message.AggregatorIndex, "another aggregator")
 	}
 	return accepted
 }

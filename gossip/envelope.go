@@ -106,7 +106,7 @@ func (c *envelopeCheck) before(sigs *statements) Decision {
 }
 
 func (c *envelopeCheck) duplicate() Decision {
-	return ignore("already seen envelope for this block root from this builder", c.signed.Message.BuilderIndex, "another builder")
+	return seenBefore("already seen envelope for this block root from this builder", c.signed.Message.BuilderIndex, "another builder")
 }
 
 func (c *envelopeCheck) after() (*CheckedEnvelope, Decision) {

@@ -74,7 +74,7 @@ func (c *exitCheck) before(sigs *statements) Decision {
 }
 
 func (c *exitCheck) duplicate() Decision {
-	return ignore("already seen voluntary exit for this validator", c.signed.Message.ValidatorIndex, "another validator")
+	return seenBefore("already seen voluntary exit for this validator", c.signed.Message.ValidatorIndex, "another validator")
 }
 
 func (c *exitCheck) after() (*CheckedExit, Decision) {

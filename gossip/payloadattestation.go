@@ -91,7 +91,7 @@ func (c *payloadAttestationCheck) before(sigs *statements) Decision {
 }
 
 func (c *payloadAttestationCheck) duplicate() Decision {
-	return ignore("already seen payload attestation from this validator", c.message.ValidatorIndex, "another validator")
+	return seenBefore("already seen payload attestation from this validator", c.message.ValidatorIndex, "another validator")
 }
 
 func (c *payloadAttestationCheck) after() (*CheckedPayloadAttestation, Decision) {

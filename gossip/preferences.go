@@ -89,7 +89,7 @@ func (c *preferencesCheck) before(sigs *statements) Decision {
 }
 
 func (c *preferencesCheck) duplicate() Decision {
-	return ignore("already seen preferences for this dependent root and proposal slot", c.signed.Message.ProposalSlot, "another slot")
+	return seenBefore("already seen preferences for this dependent root and proposal slot", c.signed.Message.ProposalSlot, "another slot")
 }
 
 func (c *preferencesCheck) after() (*CheckedPreferences, Decision) {

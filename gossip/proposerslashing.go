@@ -73,7 +73,7 @@ func (c *proposerSlashingCheck) before(sigs *statements) Decision {
 }
 
 func (c *proposerSlashingCheck) duplicate() Decision {
-	return ignore("already seen proposer slashing for this proposer", c.slashing.SignedHeader1.Message.ProposerIndex, "another proposer")
+	return seenBefore("already seen proposer slashing for this proposer", c.slashing.SignedHeader1.Message.ProposerIndex, "another proposer")
 }
 
 func (c *proposerSlashingCheck) after() (*CheckedProposerSlashing, Decision) {

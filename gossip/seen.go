@@ -15,7 +15,7 @@ import (
 type Seen struct {
 	spec *params.Spec
 
-	blocks         *window[proposerKey, struct{}]
+	blocks         *window[proposerKey, types.Root]
 	aggregates     aggregatesSeen
 	attesters      attestersSeen
 	exits          validatorSet
@@ -57,7 +57,7 @@ type (
 // there are two, so that full caches mean weeks without finality, of which the latest slots are kept.
 const (
 	// A block or payload a slot, with some to spare for branches.
-	blocksKept, blockBytes     = 1 << 14, 64
+	blocksKept, blockBytes     = 1 << 14, 96
 	envelopesKept              = 1 << 14
 	payloadsKept, payloadBytes = 1 << 10, 80
 	// A few slots with all columns or blobs; with the header a few slots are enough, too.
@@ -78,7 +78,7 @@ const (
 func NewSeen(spec *params.Spec) *Seen {
 	s := &Seen{
 		spec:           spec,
-		blocks:         newWindow[proposerKey, struct{}]("blocks", blocksKept, blockBytes),
+		blocks:         newWindow[proposerKey, types.Root]("blocks", blocksKept, blockBytes),
 		exits:          validatorSet{name: "voluntary_exits"},
 		proposers:      validatorSet{name: "proposer_slashings"},
 		slashed:        validatorSet{name: "attester_slashings"},
@@ -132,6 +132,17 @@ func (s *Seen) Prune(current, finalized types.Slot) {
 	oldest := types.ComputeEpochAtSlot(s.spec, current).SubSaturating(2)
 	s.aggregates.prune(s.spec, oldest)
 	s.attesters.prune(oldest)
+}
+
+// Proposal is the root of the block of a proposer in a slot that was accepted; false if there was none.
+func (s *Seen) Proposal(slot types.Slot, proposer types.ValidatorIndex) (types.Root, bool) {
+	return s.blocks.get(slot, proposerKey{proposer})
+}
+
+// Attested tells whether a vote of a validator for an epoch, or an aggregate that it made, was accepted. Of the present epoch and the one before
+// all is remembered that came.
+func (s *Seen) Attested(epoch types.Epoch, validator types.ValidatorIndex) bool {
+	return s.attesters.has(epoch, validator) || s.aggregates.aggregated(epoch, validator)
 }
 
 // attestersSeen is attestation_validator_epochs.
@@ -221,6 +232,13 @@ func (a *aggregatesSeen) put(epoch types.Epoch, slot types.Slot, aggregator type
 	a.mu.aggregators.add(epoch, aggregator)
 	a.mu.data.add(slot, key, bits)
 	return fresh
+}
+
+// aggregated tells whether an aggregate of an aggregator was accepted.
+func (a *aggregatesSeen) aggregated(epoch types.Epoch, aggregator types.ValidatorIndex) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.mu.aggregators.has(epoch, aggregator)
 }
 
 func (a *aggregatesSeen) prune(spec *params.Spec, before types.Epoch) {

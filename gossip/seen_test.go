@@ -91,7 +91,7 @@ func TestSeenIsBounded(t *testing.T) {
 	for i := range uint64(many) {
 		slot := types.Slot(i / 64)
 		root := types.Root{byte(i), byte(i >> 8), byte(i >> 16)}
-		s.blocks.put(slot, proposerKey{types.ValidatorIndex(i)}, struct{}{})
+		s.blocks.put(slot, proposerKey{types.ValidatorIndex(i)}, types.Root{})
 		s.NoteColumn(root, slot, 0, i)
 		s.NotePayload(types.Hash32(root), i)
 		s.bids.put(slot, bidKey{branchKey{parentRoot: root}, 1}, 1)
@@ -123,8 +123,8 @@ func TestPruningKeepsWhatRulesAskFor(t *testing.T) {
 	s.aggregates.put(3, 24, 1, aggregateKey{}, []byte{3})
 	s.syncMessages.put(39, syncMessageKey{1, 0}, struct{}{})
 	s.syncMessages.put(38, syncMessageKey{1, 0}, struct{}{})
-	s.blocks.put(16, proposerKey{1}, struct{}{})
-	s.blocks.put(15, proposerKey{1}, struct{}{})
+	s.blocks.put(16, proposerKey{1}, types.Root{})
+	s.blocks.put(15, proposerKey{1}, types.Root{})
 	s.contributions.put(39, syncMessageKey{1, 0}, contributionKey{}, []byte{1})
 	s.bids.put(39, bidKey{}, 1)
 	s.Prune(40, 16)

@@ -92,7 +92,7 @@ func (c *syncMessageCheck) before(sigs *statements) Decision {
 }
 
 func (c *syncMessageCheck) duplicate() Decision {
-	return ignore("already seen message from this validator for this slot and subnet", c.message.ValidatorIndex, "another validator")
+	return seenBefore("already seen message from this validator for this slot and subnet", c.message.ValidatorIndex, "another validator")
 }
 
 func (c *syncMessageCheck) after() (*CheckedSyncMessage, Decision) {

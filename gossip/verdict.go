@@ -88,6 +88,8 @@ type Decision struct {
 	Rule    Rule  // that it breaks; empty if it is accepted
 	Wait    Wait  // of Defer
 	Err     error // what is wrong, with both values; nil if it is accepted
+	// Seen says that nothing is wrong but that the message, or another one in its place, was accepted before.
+	Seen bool
 }
 
 // Error makes a Decision that is not Accept an error, for logs.
@@ -118,6 +120,13 @@ func reject(rule Rule, have, want any) Decision {
 
 func ignore(rule Rule, have, want any) Decision {
 	return Decision{Verdict: Ignore, Rule: rule, Err: &mismatch{have, want}}
+}
+
+// seenBefore ignores a message because it, or another one in its place, was accepted before.
+func seenBefore(rule Rule, have, want any) Decision {
+	d := ignore(rule, have, want)
+	d.Seen = true
+	return d
 }
 
 // rejectFor is a rule that a function checked, with the function's error.

@@ -37,6 +37,8 @@ type incomingBlock struct {
 	since   time.Time
 	// execution is what was known of the payload when the block was written to disk (Restore).
 	execution forkchoice.Execution
+	// verified is called once all of the block holds but what its payload's transactions and data say; nil for nobody.
+	verified func() error
 }
 
 // VerifiedBlock is a block that broke no rule, with what the writer needs of it.
@@ -55,6 +57,18 @@ func (c *Chain) ImportBlock(ctx context.Context, signed *types.SignedBeaconBlock
 	if err != nil {
 		return 0, err
 	}
+	return c.importBlock(ctx, in)
+}
+
+// ImportBlockTelling is ImportBlock that calls a function on the way, once: when all signatures and fields of the block were verified, while the
+// execution client may still look at its payload. An error of the function ends the import and is returned. It is not called for a block that is
+// known.
+func (c *Chain) ImportBlockTelling(ctx context.Context, signed *types.SignedBeaconBlock, origin Origin, verified func() error) (Outcome, error) {
+	in, err := c.newIncoming(signed, origin)
+	if err != nil {
+		return 0, err
+	}
+	in.verified = verified
 	return c.importBlock(ctx, in)
 }
 
@@ -250,6 +264,12 @@ func (c *Chain) verifyBlock(ctx context.Context, in *incomingBlock) (*VerifiedBl
 	if p.verify {
 		if err := hooks.Signatures.Verify(); err != nil {
 			return nil, c.reject(in, err)
+		}
+	}
+	if tell := in.verified; tell != nil {
+		in.verified = nil
+		if err := tell(); err != nil {
+			return nil, err
 		}
 	}
 	v, err := c.describe(in, pre)

@@ -27,9 +27,10 @@ func (r *Router) Publish(ctx context.Context, kind gossip.Kind, subnet uint64, o
 }
 
 // PublishAll sends messages of this node, under the digests of their slots, and gives an error for each. It checks them as if they had come
-// from a peer, all signatures in one batch, which marks them as seen: what the rules reject is not sent, and the error is the
-// gossip.Decision. What the rules accept is counted and goes to the pool like messages of peers do; but blocks, payloads, columns and
-// blobs are not imported, for it is the caller who knows where they come from. What was sent but reached nobody gives ErrNoPeers.
+// from a peer, all signatures in one batch, which marks them as seen. What the rules accept is sent, and is counted and goes to the pool like
+// messages of peers do; but blocks, payloads, columns and blobs are not imported, for it is the caller who knows where they come from. What
+// was accepted before is not sent again, without an error. For anything else the error is the gossip.Decision: messages that would have to
+// wait for something are for their maker to send again. What was sent but reached nobody gives ErrNoPeers.
 func (r *Router) PublishAll(ctx context.Context, messages ...Outgoing) []error {
 	errs := make([]error, len(messages))
 	topics := make([]gossip.Topic, len(messages))
@@ -49,8 +50,10 @@ func (r *Router) PublishAll(ctx context.Context, messages ...Outgoing) []error {
 			continue
 		}
 		checked, decision := candidates[i].Conclude()
-		if decision.Verdict == gossip.Reject {
-			errs[i] = decision
+		if decision.Verdict != gossip.Accept {
+			if !decision.Seen {
+				errs[i] = decision
+			}
 			continue
 		}
 		data, err := r.cfg.Network.Encode(topics[i], m.Object)
@@ -58,7 +61,7 @@ func (r *Router) PublishAll(ctx context.Context, messages ...Outgoing) []error {
 			errs[i] = err
 			continue
 		}
-		if decision.Verdict == gossip.Accept && !importedByCaller(m.Kind) {
+		if !importedByCaller(m.Kind) {
 			if vote := r.apply(m.Kind, checked); vote != nil {
 				counted = append(counted, vote)
 			}
