@@ -23,6 +23,7 @@ type call struct {
 	r     *http.Request
 	query url.Values
 	media string // of the answer
+	ssz   bool   // whether the body is SSZ
 	head  bool   // only the header of the answer is wanted
 	begin time.Time
 
@@ -66,8 +67,13 @@ func (c *call) run() (err error) {
 // Spec: "it should return a 415 status code if the 'Content-Type' header in the request specifies a format that is not supported".
 func (c *call) checkBody() error {
 	if text := c.r.Header.Get("Content-Type"); text != "" {
-		if media, _, err := mime.ParseMediaType(text); err != nil || media != mediaJSON {
-			return fail(http.StatusUnsupportedMediaType, "Cannot read the supplied content type %s, want %s", clip(text), mediaJSON)
+		media, _, err := mime.ParseMediaType(text)
+		switch {
+		case err == nil && media == mediaJSON:
+		case err == nil && media == mediaSSZ && c.route.sszBody:
+			c.ssz = true
+		default:
+			return fail(http.StatusUnsupportedMediaType, "Cannot read the supplied content type %s, want %s", clip(text), c.route.bodies())
 		}
 	}
 	if c.r.ContentLength > c.route.body {

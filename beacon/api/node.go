@@ -6,8 +6,11 @@ import (
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/engine"
 	"github.com/cresset/cresset/beacon/kzg"
+	"github.com/cresset/cresset/beacon/producer"
 	"github.com/cresset/cresset/beacon/store"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/gossip/router"
+	"github.com/cresset/cresset/gossip/subnets"
 	"github.com/cresset/cresset/sync/driver"
 	"github.com/cresset/cresset/sync/server"
 )
@@ -28,8 +31,55 @@ type Node struct {
 	Network Network
 	// Pool is the operations that wait for a block. Nil where nothing is pooled: the lists are empty then.
 	Pool Pool
+	// Publisher sends what validators sign; a *router.Router is one. Nil while the node talks to nobody: nothing is taken then.
+	Publisher Publisher
+	// Sidecars makes what travels apart from a block out of the blobs and proofs that came with it. Nil where Publisher is.
+	Sidecars func(signed *types.SignedBeaconBlock, blobs [][]byte, proofs []types.KZGProof) (router.Data, error)
+	// Producer makes blocks. Nil where none are made.
+	Producer Producer
+	// Aggregates sums up votes. Nil where nothing is pooled.
+	Aggregates Aggregates
+	// Duties hears of the validators that use this node. Nil while the node talks to nobody.
+	Duties Duties
+	// Witness is whose votes were heard; a *gossip.Seen is one. Nil for those in blocks only.
+	Witness Witness
 	// Topics are topics of events that somebody gives to Publish, beside those of the chain.
 	Topics []string
+}
+
+// Publisher sends what validators sign, if the rules of gossip have nothing against it.
+type Publisher interface {
+	// PublishAll gives an error for each message; see router.Router.
+	PublishAll(ctx context.Context, messages ...router.Outgoing) []error
+	SubmitBlock(ctx context.Context, p router.Proposal) error
+}
+
+// Producer makes blocks.
+type Producer interface {
+	Produce(ctx context.Context, r producer.Request) (*producer.Produced, error)
+	// Prepare says where the payments of blocks of validators go, from now on.
+	Prepare(recipients map[types.ValidatorIndex]types.ExecutionAddress)
+}
+
+// Aggregates sums up votes that are pooled. What it gives is not changed any more; false means that there is none.
+type Aggregates interface {
+	// Aggregate is the best aggregate of a committee's votes for data with a root.
+	Aggregate(data types.Root, slot types.Slot, committee types.CommitteeIndex) (*types.Attestation, bool)
+	// Contribution is the best sum of a sync subcommittee's messages for a block.
+	Contribution(slot types.Slot, block types.Root, subcommittee uint64) (*types.SyncCommitteeContribution, bool)
+}
+
+// Duties hears of the validators that use this node, so that it is on the subnets that they need. It never waits.
+type Duties interface {
+	// Attach says that validators use this node.
+	Attach(validators []types.ValidatorIndex)
+	SubscribeCommittees(subscriptions []subnets.Committee)
+	SubscribeSync(subscriptions []subnets.Sync)
+}
+
+// Witness tells whose votes were heard.
+type Witness interface {
+	Attested(epoch types.Epoch, validator types.ValidatorIndex) bool
 }
 
 // Engine tells how the execution clients are.

@@ -44,6 +44,8 @@ type route struct {
 	work            work
 	// body is how many bytes of a body are read; 0 for a route that reads none.
 	body int64
+	// sszBody is whether a body may be SSZ instead of JSON.
+	sszBody bool
 	// since and until bound the forks of the state or block that a request names; others are answered with 400.
 	since params.Fork
 	until params.Fork // 0 for no end
@@ -51,21 +53,33 @@ type route struct {
 	early bool
 }
 
+// bodies names what a body may be.
+func (r *route) bodies() string {
+	if r.sszBody {
+		return mediaJSON + " or " + mediaSSZ
+	}
+	return mediaJSON
+}
+
 // The largest bodies. Each id takes at most 101 bytes of JSON.
 const (
-	maxBodyIDs   = 1 << 17
-	maxBody      = 101*maxBodyIDs + 4096
-	maxQueryIDs  = 64 // Spec: maxItems
+	maxBodyIDs  = 1 << 17
+	maxBody     = 101*maxBodyIDs + 4096
+	maxQueryIDs = 64 // Spec: maxItems
+	// maxBlock is a block of MAX_PAYLOAD_SIZE with more blobs than any schedule has, all in JSON's hex digits.
+	maxBlock     = 64 << 20
+	maxItem      = 1 << 20 // a slashing of a whole committee, in JSON
 	maxQueryList = 256
 )
 
 // routes is the table of all routes.
 func routes() []route {
 	const (
-		states = "/eth/v1/beacon/states/{state_id}"
-		pool   = "/eth/v1/beacon/pool"
-		get    = http.MethodGet
-		post   = http.MethodPost
+		states    = "/eth/v1/beacon/states/{state_id}"
+		pool      = "/eth/v1/beacon/pool"
+		validator = "/eth/v1/validator"
+		get       = http.MethodGet
+		post      = http.MethodPost
 	)
 	return []route{
 		{method: get, pattern: "/eth/v1/node/identity", group: "node", handle: (*call).nodeIdentity},
@@ -115,6 +129,34 @@ func routes() []route {
 		{method: get, pattern: pool + "/proposer_slashings", group: "pool", handle: (*call).poolProposerSlashings},
 		{method: get, pattern: pool + "/voluntary_exits", group: "pool", handle: (*call).poolVoluntaryExits},
 		{method: get, pattern: pool + "/bls_to_execution_changes", group: "pool", handle: (*call).poolBLSToExecutionChanges},
+
+		{method: post, pattern: "/eth/v2/beacon/blocks", group: "publishing", handle: (*call).publishBlock, formats: statusOnly, body: maxBlock, sszBody: true},
+		{method: post, pattern: "/eth/v2/beacon/pool/attestations", group: "publishing", handle: (*call).publishAttestations, formats: statusOnly, body: maxBody, sszBody: true},
+		{method: post, pattern: pool + "/payload_attestations", group: "publishing", handle: (*call).publishPayloadAttestations, formats: statusOnly, body: maxBody, sszBody: true},
+		{method: post, pattern: "/eth/v2/beacon/pool/attester_slashings", group: "publishing", handle: (*call).publishAttesterSlashing, formats: statusOnly, body: 4 * maxItem},
+		{method: post, pattern: pool + "/proposer_slashings", group: "publishing", handle: (*call).publishProposerSlashing, formats: statusOnly, body: maxItem},
+		{method: post, pattern: pool + "/voluntary_exits", group: "publishing", handle: (*call).publishVoluntaryExit, formats: statusOnly, body: maxItem},
+		{method: post, pattern: pool + "/bls_to_execution_changes", group: "publishing", handle: (*call).publishBLSToExecutionChanges, formats: statusOnly, body: maxBody},
+		{method: post, pattern: pool + "/sync_committees", group: "publishing", handle: (*call).publishSyncMessages, formats: statusOnly, body: maxBody},
+		{method: post, pattern: validator + "/contribution_and_proofs", group: "publishing", handle: (*call).publishContributions, formats: statusOnly, body: maxBody},
+		{method: post, pattern: "/eth/v2/validator/aggregate_and_proofs", group: "publishing", handle: (*call).publishAggregates, formats: statusOnly, body: maxBody, sszBody: true},
+
+		{method: get, pattern: validator + "/attestation_data", group: "validator", handle: (*call).attestationData, formats: jsonOrSSZ},
+		{method: get, pattern: "/eth/v2/validator/aggregate_attestation", group: "validator", handle: (*call).aggregateAttestation, formats: jsonOrSSZ},
+		{method: get, pattern: validator + "/sync_committee_contribution", group: "validator", handle: (*call).syncContribution},
+		{method: post, pattern: validator + "/duties/attester/{epoch}", group: "validator", handle: (*call).attesterDuties, body: maxBody},
+		{method: get, pattern: validator + "/duties/proposer/{epoch}", group: "validator", handle: (*call).proposerDuties},
+		{method: get, pattern: "/eth/v2/validator/duties/proposer/{epoch}", group: "validator", handle: (*call).proposerDutiesV2},
+		{method: post, pattern: validator + "/duties/sync/{epoch}", group: "validator", handle: (*call).syncDuties, body: maxBody},
+		{method: post, pattern: validator + "/liveness/{epoch}", group: "validator", handle: (*call).liveness, body: maxBody},
+		{method: post, pattern: validator + "/prepare_beacon_proposer", group: "validator", handle: (*call).prepareProposers, formats: statusOnly, body: maxBody},
+		{method: post, pattern: validator + "/beacon_committee_subscriptions", group: "validator", handle: (*call).subscribeCommittees, formats: statusOnly, body: maxBody},
+		{method: post, pattern: validator + "/sync_committee_subscriptions", group: "validator", handle: (*call).subscribeSync, formats: statusOnly, body: maxBody},
+		{method: get, pattern: "/eth/v3/validator/blocks/{slot}", group: "validator", handle: (*call).produceBlock, formats: jsonOrSSZ},
+
+		{method: post, pattern: "/eth/v1/beacon/rewards/attestations/{epoch}", group: "rewards", handle: (*call).attestationRewards, body: maxBody, work: bulk, since: params.Altair},
+		{method: get, pattern: "/eth/v1/beacon/rewards/blocks/{block_id}", group: "rewards", handle: (*call).blockRewards, since: params.Altair},
+		{method: post, pattern: "/eth/v1/beacon/rewards/sync_committee/{block_id}", group: "rewards", handle: (*call).syncRewards, body: maxBody, since: params.Altair},
 
 		{method: get, pattern: "/eth/v1/beacon/light_client/bootstrap/{block_root}", group: "light_client", handle: (*call).lightBootstrap, formats: jsonOrSSZ},
 		{method: get, pattern: "/eth/v1/beacon/light_client/updates", group: "light_client", handle: (*call).lightUpdates, formats: jsonOrSSZ},

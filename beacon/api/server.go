@@ -25,12 +25,20 @@ type Server struct {
 	genesis atomic.Pointer[types.SignedBeaconBlock] // once it was asked for
 	bulk    *gate                                   // answers
 	loads   *gate                                   // of states
+	blocks  *gate                                   // that validators hand in, with all their blobs
+	steps   *advances
 	hub     *hub
 
 	// shutdown
 	ready   chan struct{} // closed when there is a chain
 	closing chan struct{} // closed when the server ends
 }
+
+// How many blocks are taken at a time, each with a body of tens of MiB at most, and how many wait.
+const (
+	blocksAtOnce  = 2
+	blocksWaiting = 6
+)
 
 // New makes a server. It answers nothing until Run.
 func New(cfg Config) (*Server, error) {
@@ -40,6 +48,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Log, bulk: newGate(cfg.BulkAtOnce, cfg.BulkQueue, cfg.BulkWait), loads: newGate(1, cfg.StateQueue, cfg.BulkWait),
+		blocks: newGate(blocksAtOnce, blocksWaiting, cfg.BulkWait), steps: newAdvances(),
 		hub: newHub(cfg.MaxStreams, cfg.EventQueue, cfg.Metrics), ready: make(chan struct{}), closing: make(chan struct{}),
 	}
 	s.handler = s.newHandler()

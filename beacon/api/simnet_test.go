@@ -46,6 +46,10 @@ func TestEveryRouteHasAGoodAnswer(t *testing.T) {
 	w.grow(34, 9, 20)
 	for _, r := range routes() {
 		path, body := filled(r.pattern), ""
+		switch r.group {
+		case "publishing", "validator":
+			continue // they have to be asked in the right slot, with what was signed for it
+		}
 		switch r.pattern {
 		case "/eth/v1/events":
 			continue // TestEvents

@@ -164,3 +164,21 @@ func single(collect func(Hooks) error) (bls.Set, error) {
 	}
 	return sets[0], nil
 }
+
+// CurrentJustified is the checkpoint that votes of the state's epoch have as their source.
+func (f Frozen) CurrentJustified() types.Checkpoint { return f.s.CurrentJustifiedCheckpoint }
+
+// Participated tells whether a block of the state's chain has a vote of a validator for the state's epoch or the one before that earned it a
+// flag (altair); false for any other epoch.
+func (f Frozen) Participated(epoch types.Epoch, i types.ValidatorIndex) bool {
+	if !f.s.Since(params.Altair) || uint64(i) >= uint64(f.s.Validators.Len()) {
+		return false
+	}
+	switch epoch {
+	case f.s.GetCurrentEpoch():
+		return f.s.CurrentEpochParticipation.At(int(i)) != 0
+	case f.s.GetPreviousEpoch():
+		return f.s.PreviousEpochParticipation.At(int(i)) != 0
+	}
+	return false
+}

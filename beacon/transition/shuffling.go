@@ -54,6 +54,9 @@ func (sh *Shuffling) number(slot types.Slot, index types.CommitteeIndex) uint64 
 	return uint64(slot)%sh.slots*sh.CommitteesPerSlot + uint64(index)
 }
 
+// Slots is how many slots the epoch has.
+func (sh *Shuffling) Slots() uint64 { return sh.slots }
+
 // SlotCommittees is the members of all committees of a slot, one after the other.
 func (sh *Shuffling) SlotCommittees(slot types.Slot) []uint32 {
 	n, k, count := uint64(len(sh.indices)), sh.number(slot, 0), uint64(len(sh.sums))

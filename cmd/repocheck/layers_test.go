@@ -80,6 +80,7 @@ var table = []row{
 	{4, "validator/duties", nil, nil},
 	{4, "validator/doppel", nil, nil},
 	{5, "beacon/chain", nil, nil},
+	{5, "gossip/subnets", nil, nil},
 	{5, "validator/attest", nil, nil},
 	{5, "validator/propose", nil, nil},
 	{5, "validator/synccomm", nil, nil},
