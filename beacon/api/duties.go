@@ -1,12 +1,11 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"strconv"
-
-	"encoding/json"
 
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/ssz"
@@ -62,7 +61,7 @@ type decided struct {
 	rootless   bool // the answer names no root
 }
 
-// duties streams an answer whose data a function writes.
+// dutyList streams an answer whose data a function writes.
 func (c *call) dutyList(d decided, data func(*ssz.Stream) error) error {
 	out := c.open(meta{})
 	prefix := `{"execution_optimistic":` + strconv.FormatBool(d.optimistic)
@@ -172,9 +171,9 @@ func writeAttesterDuties(out *ssz.Stream, state transition.Frozen, shuffling *tr
 }
 
 type proposerDuty struct {
-	Pubkey types.BLSPubkey `json:"pubkey"`
-	Index  string          `json:"validator_index"`
-	Slot   string          `json:"slot"`
+	Pubkey string `json:"pubkey"`
+	Index  string `json:"validator_index"`
+	Slot   string `json:"slot"`
 }
 
 // proposerDuties answers who proposes when, depending on the last block before the epoch. Spec: getProposerDuties.
@@ -217,7 +216,7 @@ func (c *call) proposers(before types.Epoch) error {
 		if !ok {
 			return busy(1, "The head changes: validator %d is not of its chain", proposer)
 		}
-		list[i] = proposerDuty{validator.Pubkey, decimal(proposer), decimal(start + types.Slot(i))}
+		list[i] = proposerDuty{validator.Pubkey.String(), decimal(proposer), decimal(start + types.Slot(i))}
 	}
 	text, err := json.Marshal(list)
 	if err != nil {
@@ -269,9 +268,9 @@ func (c *call) proposersOf(d dutyView, epoch types.Epoch) ([]types.ValidatorInde
 }
 
 type syncDuty struct {
-	Pubkey    types.BLSPubkey `json:"pubkey"`
-	Index     string          `json:"validator_index"`
-	Positions []string        `json:"validator_sync_committee_indices"`
+	Pubkey    string   `json:"pubkey"`
+	Index     string   `json:"validator_index"`
+	Positions []string `json:"validator_sync_committee_indices"`
 }
 
 // syncDuties answers which seats validators have in the sync committee of an epoch. Spec: getSyncCommitteeDuties.
@@ -314,7 +313,7 @@ func (c *call) syncDuties() error {
 			continue
 		}
 		if positions := seats[validator.Pubkey]; len(positions) > 0 {
-			list = append(list, syncDuty{validator.Pubkey, decimal(i), positions})
+			list = append(list, syncDuty{validator.Pubkey.String(), decimal(i), positions})
 		}
 	}
 	text, err := json.Marshal(list)
