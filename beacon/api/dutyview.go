@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/beacon/health"
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/gossip"
@@ -26,8 +27,8 @@ func (c *call) duties() (dutyView, error) {
 }
 
 func (c *call) synced() error {
-	if st := c.n.standing(c.s.cfg.Spec); st.syncing {
-		return busy(1, "Beacon node is currently syncing and not serving request on that endpoint: its head is %d slots behind", st.distance)
+	if st := c.n.health(c.s.cfg.Spec); st.Has(health.Syncing) {
+		return busy(1, "Beacon node is currently syncing and not serving request on that endpoint: its head is %d slots behind", st.Distance)
 	}
 	return nil
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 
 	"github.com/cresset/cresset/beacon/chain"
-	"github.com/cresset/cresset/beacon/engine"
+	"github.com/cresset/cresset/beacon/health"
 	"github.com/cresset/cresset/beacon/kzg"
 	"github.com/cresset/cresset/beacon/producer"
 	"github.com/cresset/cresset/beacon/store"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/gossip/router"
 	"github.com/cresset/cresset/gossip/subnets"
-	"github.com/cresset/cresset/sync/driver"
 	"github.com/cresset/cresset/sync/server"
 )
 
@@ -22,9 +21,9 @@ type Node struct {
 	// KZG recovers blobs from columns.
 	KZG *kzg.Context
 	// Engine is how the execution clients are; an *engine.Client is one. Nil where there is none to be offline.
-	Engine Engine
+	Engine health.Engine
 	// Sync is how far the node is; a *driver.Driver is one. Nil while it does not sync from peers.
-	Sync Sync
+	Sync health.Sync
 	// Light is what light clients are given; a *server.Light is one. Nil where nothing is derived for them.
 	Light Light
 	// Network is this node among others. Nil while it talks to nobody.
@@ -81,12 +80,6 @@ type Duties interface {
 type Witness interface {
 	Attested(epoch types.Epoch, validator types.ValidatorIndex) bool
 }
-
-// Engine tells how the execution clients are.
-type Engine interface{ Health() engine.Health }
-
-// Sync tells how far the node is.
-type Sync interface{ Progress() driver.Progress }
 
 // Light is what light clients are given. False means that it is not at hand.
 type Light interface {

@@ -9,9 +9,9 @@ import (
 	"strconv"
 
 	"github.com/cresset/cresset/beacon/engine"
+	"github.com/cresset/cresset/beacon/health"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/ssz"
-	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/sync/driver"
 )
 
@@ -177,51 +177,54 @@ func (c *call) nodeVersionV2() error {
 	return c.data(meta{}, answer)
 }
 
-// standing is how the node is.
-type standing struct {
-	head       types.Slot
-	distance   types.Slot // 0 if it is synced
-	syncing    bool
-	optimistic bool
-	offline    bool // the execution client
+// health is how the node is.
+func (n *Node) health(spec *params.Spec) health.Status {
+	return health.Judge(health.Parts{Spec: spec, Chain: n.Chain, Sync: n.Sync, Engine: n.Engine})
 }
 
-// standing tells how the node is. It is syncing if it knows of blocks that it has not got, or, with nobody to tell, if its head is more than an
-// epoch behind the clock.
-func (n *Node) standing(spec *params.Spec) standing {
-	s := n.Chain.Snapshot()
-	st := standing{head: s.Head.Slot, optimistic: s.Optimistic}
-	st.distance = n.Chain.Clock().CurrentSlot().SubSaturating(s.Head.Slot)
-	behind := uint64(st.distance) > spec.SlotsPerEpoch
-	st.syncing = behind
-	if n.Sync != nil {
-		switch n.Sync.Progress().Stage {
-		case driver.Finalized, driver.Head:
-			st.syncing = st.distance > 1
-		case driver.Synced, driver.History:
-			st.syncing = false // the others have no more either
-		}
+// syncProgress is how far sync is. The specification has no such field.
+type syncProgress struct {
+	Stage          driver.Stage `json:"stage"`
+	TargetSlot     string       `json:"target_slot"`
+	Percent        float64      `json:"percent"`
+	SlotsPerSecond float64      `json:"slots_per_second"`
+	ETASeconds     *int64       `json:"eta_seconds"`
+	NoETA          string       `json:"no_eta_reason,omitempty"`
+	Peers          int          `json:"peers"`
+	PeersInUse     int          `json:"peers_in_use"`
+}
+
+func progressOf(p *driver.Progress) *syncProgress {
+	if p == nil {
+		return nil
 	}
-	if !st.syncing {
-		st.distance = 0
+	out := &syncProgress{
+		Stage: p.Stage, TargetSlot: decimal(p.Target), Percent: p.Percent(), SlotsPerSecond: p.SlotsPerS, NoETA: p.NoETA, Peers: p.Peers, PeersInUse: p.PeersInUse,
 	}
-	if n.Engine != nil {
-		h := n.Engine.Health()
-		st.offline = !h.Endpoints[h.Active].Usable
+	if p.NoETA == "" {
+		seconds := int64(p.ETA.Seconds())
+		out.ETASeconds = &seconds
 	}
-	return st
+	return out
 }
 
 // nodeSyncing answers how far the node is. Spec: getSyncingStatus.
 func (c *call) nodeSyncing() error {
-	st := c.n.standing(c.s.cfg.Spec)
+	st := c.n.health(c.s.cfg.Spec)
 	return c.data(meta{}, struct {
 		HeadSlot     string `json:"head_slot"`
 		SyncDistance string `json:"sync_distance"`
 		IsSyncing    bool   `json:"is_syncing"`
 		IsOptimistic bool   `json:"is_optimistic"`
 		ELOffline    bool   `json:"el_offline"`
-	}{decimal(st.head), decimal(st.distance), st.syncing, st.optimistic, st.offline})
+		// Beyond the specification.
+		State    string          `json:"state"`
+		Reasons  []health.Reason `json:"reasons"`
+		Progress *syncProgress   `json:"progress,omitempty"`
+	}{
+		decimal(st.Head), decimal(st.Distance), st.Has(health.Syncing), st.Has(health.Optimistic), st.Has(health.ExecutionOffline),
+		st.String(), notNil(st.Reasons), progressOf(st.Progress),
+	})
 }
 
 // nodeHealth answers by its status alone: 200, 206 or what the client wants instead, or 503. Spec: getHealth.
@@ -241,7 +244,7 @@ func (c *call) nodeHealth() error {
 	status := http.StatusOK
 	if c.n == nil {
 		status = http.StatusServiceUnavailable
-	} else if st := c.n.standing(c.s.cfg.Spec); st.syncing || st.optimistic || st.offline {
+	} else if st := c.n.health(c.s.cfg.Spec); !st.Ready() {
 		status = notReady
 	}
 	c.w.WriteHeader(status)

@@ -22,6 +22,7 @@ import (
 	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/engine"
 	"github.com/cresset/cresset/beacon/engine/mock"
+	"github.com/cresset/cresset/beacon/health"
 	"github.com/cresset/cresset/beacon/kzg"
 	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/params"
@@ -106,6 +107,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	g.Go(func() error { return n.chain.Run(lower) })
 	g.Go(func() error { return n.prunePool(lower) })
 	g.Go(func() error { return n.producer.Run(lower) })
+	g.Go(func() error { return health.NewMonitor(n.healthParts(), n.log, metrics.NewHealth(n.metrics)).Run(lower) })
 	n.answer()
 	var failed error // kept apart: the job's end is the node's, and other parts may be the first to say that they were ended
 	g.Go(func() error {
@@ -302,6 +304,15 @@ func (n *node) embeddedEngine(anchor *chain.Anchor, genesisTime uint64) (*mock.E
 		},
 	})
 	return embedded, path, err
+}
+
+// healthParts is what the node's health is judged by.
+func (n *node) healthParts() health.Parts {
+	parts := health.Parts{Spec: n.spec, Chain: n.chain, Engine: n.engine}
+	if n.net != nil {
+		parts.Sync = n.net.driver
+	}
+	return parts
 }
 
 // watchEngine tells the chain whenever the execution client becomes usable.

@@ -90,6 +90,7 @@ var table = []row{
 	{6, "sync/driver", nil, nil},
 	{6, "sync/peering", []string{"sync/driver"}, nil},
 	{6, "beacon/producer", nil, nil},
+	{6, "beacon/health", []string{"sync/driver"}, nil},
 	{6, "validator/keyapi", nil, nil},
 	{7, "beacon/api", nil, nil},
 	{7, "validator/client", nil, nil},
