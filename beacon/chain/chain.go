@@ -32,7 +32,7 @@ type Config struct {
 	Metrics *metrics.Chain
 	// Anchor is the trusted point that a chain begins at. It is used if the store is empty and must not be nil then.
 	Anchor *Anchor
-	// Custody is the columns that this node keeps, ascending.
+	// Custody is the columns that this node keeps at first, ascending; see SetCustody.
 	Custody []uint64
 
 	// StateBytes bounds the memory of cached states; the one used last is kept in any case. Default 1.5 GiB.
@@ -120,6 +120,7 @@ type Chain struct {
 	events      broker
 	uncommitted uncommitted
 	snapshot    atomic.Pointer[Snapshot]
+	custody     atomic.Pointer[[]uint64] // columns
 
 	// inbox
 	inbox struct {
@@ -179,6 +180,7 @@ func New(cfg Config) (*Chain, error) {
 		deferred: newDeferred(cfg.DeferredBytes, cfg.Metrics.DeferredDrops.Inc),
 		retries:  make(chan func(context.Context), 1024), stopped: make(chan struct{}),
 	}
+	c.custody.Store(&cfg.Custody)
 	c.env.Shufflings = transition.NewShufflingCache(cfg.ShufflingBytes)
 	c.stored = newStoredStates()
 	c.balances = newBalanceCache(c)
@@ -263,6 +265,13 @@ func (c *Chain) Clock() *clock.Clock { return c.clock }
 
 // Spec is the spec of the chain.
 func (c *Chain) Spec() *params.Spec { return c.cfg.Spec }
+
+// Custody is the columns that this node keeps, ascending. It is not to be written to.
+func (c *Chain) Custody() []uint64 { return *c.custody.Load() }
+
+// SetCustody changes the columns that this node keeps, ascending. It is so for blocks that are looked at from now on; columns of others are neither asked
+// for nor given up.
+func (c *Chain) SetCustody(columns []uint64) { c.custody.Store(&columns) }
 
 // Env is what all states of the chain share.
 func (c *Chain) Env() *transition.Env { return c.env }

@@ -109,7 +109,7 @@ func (t *dataTracker) take(root types.Root) *blockData {
 // MissingColumns is the columns that this node keeps and that are not at hand of a block.
 func (c *Chain) MissingColumns(root types.Root) (missing []uint64, err error) {
 	held, stored, err := c.data.columns(root)
-	for _, i := range c.cfg.Custody {
+	for _, i := range c.Custody() {
 		if held[i] == nil && !slices.Contains(stored, i) {
 			missing = append(missing, i)
 		}
@@ -188,7 +188,7 @@ func (t *dataTracker) require(root types.Root, slot types.Slot, commitments []ty
 			have++
 		}
 	}
-	for _, i := range c.cfg.Custody {
+	for _, i := range c.Custody() {
 		if held[i] == nil && !slices.Contains(stored, i) {
 			missing++
 		}
@@ -197,7 +197,7 @@ func (t *dataTracker) require(root types.Root, slot types.Slot, commitments []ty
 	case missing == 0:
 		return nil
 	case 2*uint64(have) < c.cfg.Spec.NumberOfColumns:
-		return fmt.Errorf("block %v of slot %d: %w: %d of %d columns to keep, %d columns in all", root, slot, ErrDataMissing, missing, len(c.cfg.Custody), have)
+		return fmt.Errorf("block %v of slot %d: %w: %d of %d columns to keep, %d columns in all", root, slot, ErrDataMissing, missing, len(c.Custody()), have)
 	}
 	return t.reconstruct(root, slot, held, stored)
 }
@@ -235,7 +235,7 @@ func (t *dataTracker) reconstruct(root types.Root, slot types.Slot, held map[uin
 		return fmt.Errorf("reconstruct columns of block %v: %w", root, err)
 	}
 	for _, column := range all {
-		if held[column.Index] == nil && slices.Contains(c.cfg.Custody, column.Index) {
+		if held[column.Index] == nil && slices.Contains(c.Custody(), column.Index) {
 			t.holdColumn(root, slot, column)
 		}
 	}
@@ -352,7 +352,7 @@ func (c *Chain) putData(batch *store.Batch, cx ssz.Context, block BlockID, signa
 		return nil
 	}
 	for _, i := range slices.Sorted(maps.Keys(d.columns)) {
-		if !slices.Contains(c.cfg.Custody, i) {
+		if !slices.Contains(c.Custody(), i) {
 			continue
 		}
 		if err := putColumn(batch, cx, block, signature, d.columns[i]); err != nil {

@@ -52,6 +52,7 @@ func (n *node) answer() {
 	parts.Topics = append(parts.Topics, topicPayloadAttributes)
 	if n.net != nil {
 		parts.Sync, parts.Light, parts.Network = n.net.driver, n.net.light, amongOthers{n.net}
+		parts.Publisher, parts.Duties, parts.Witness = n.net.router, n.net.subnets, n.net.rules.Seen()
 	}
 	n.api.SetChain(parts)
 }

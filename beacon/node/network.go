@@ -21,6 +21,7 @@ import (
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/gossip"
 	"github.com/cresset/cresset/gossip/router"
+	"github.com/cresset/cresset/gossip/subnets"
 	"github.com/cresset/cresset/sync/driver"
 	"github.com/cresset/cresset/sync/peering"
 	"github.com/cresset/cresset/sync/reqresp"
@@ -62,7 +63,12 @@ type peerNetwork struct {
 	table   *reqresp.Table
 	offer   *server.Offer
 	router  *router.Router
-	listen  []netip.Addr
+	rules   *gossip.Rules
+	subnets *subnets.Tracker
+	custody custody
+	// announced is what was said last of this node.
+	announced string
+	listen    []netip.Addr
 }
 
 // newHost makes the host, from whose name the columns to keep follow, and what talks to peers.
@@ -76,19 +82,23 @@ func (n *node) newHost(genesisValidatorsRoot types.Root, boot []string) error {
 	if err != nil {
 		return err
 	}
-	w := &peerNetwork{table: reqresp.NewTable(n.spec), listen: listen}
+	w := &peerNetwork{table: reqresp.NewTable(n.spec), listen: listen, subnets: subnets.New(n.spec)}
+	if w.custody, err = n.readCustody(); err != nil {
+		return err
+	}
 	w.peering = peering.New(peering.Config{Spec: n.spec, Clock: n.clock, Log: n.log, MetaData: types.MetaData{
 		SeqNumber: uint64(time.Now().Unix()), // higher than that of an earlier process
 		Attnets:   ssz.NewBitvector(n.spec.AttestationSubnetCount), Syncnets: ssz.NewBitvector(params.SyncCommitteeSubnetCount),
-		CustodyGroupCount: n.custodyGroups(),
+		CustodyGroupCount: w.custody.groups,
 	}})
+	w.peering.SetCustody(w.custody.groups, w.custody.since)
 	fork, next := p2p.Forks(n.spec, genesisValidatorsRoot, n.clock.CurrentEpoch())
 	w.host, err = p2p.New(p2p.Config{
 		Spec: n.spec, Dir: filepath.Join(n.cfg.DataDir, "network"), Agent: "cresset",
 		Listen: listen, Ports: p2p.Ports{TCP: cfg.Port, QUIC: cfg.QUICPort, Discovery: cfg.DiscoveryPort, Loose: cfg.Loose}, Announce: announce, UPnP: cfg.UPnP,
 		Peers:  peers.Config{Target: int(cfg.Peers), Trusted: cfg.Trusted, ExemptLocal: cfg.Local},
 		Static: cfg.Static, Boot: append(boot, cfg.Boot...), NoDiscovery: cfg.NoDiscovery,
-		Local: p2p.Local{Fork: fork, NextForkDigest: next, CustodyGroupCount: n.custodyGroups()},
+		Local: p2p.Local{Fork: fork, NextForkDigest: next, CustodyGroupCount: w.custody.groups},
 		SubscribedSubnets: func(id [32]byte) []uint64 {
 			return gossip.ComputeSubscribedSubnets(n.spec, das.NodeID(id), n.clock.CurrentEpoch())
 		},
@@ -114,14 +124,6 @@ func addresses(option string, texts []string) (out []netip.Addr, err error) {
 	return out, nil
 }
 
-// custodyGroups is how many custody groups the node keeps. Spec: CUSTODY_REQUIREMENT (fulu/das-core.md).
-func (n *node) custodyGroups() uint64 {
-	if n.cfg.Networking.Supernode {
-		return n.spec.NumberOfCustodyGroups
-	}
-	return n.spec.CustodyRequirement
-}
-
 // connect puts together what needs the chain.
 func (n *node) connect(genesisTime uint64, genesisValidatorsRoot types.Root) error {
 	w := n.net
@@ -130,7 +132,7 @@ func (n *node) connect(genesisTime uint64, genesisValidatorsRoot types.Root) err
 	var err error
 	w.driver, err = driver.New(driver.Config{
 		Spec: n.spec, Chain: n.chain, Clock: n.clock, Client: client, Peers: w.host, Log: n.log, Metrics: metrics.NewSync(n.metrics),
-		Custody: n.custody(), NoBackfill: n.cfg.Networking.NoBackfill, BatchBytes: n.memory.batches,
+		NoBackfill: n.cfg.Networking.NoBackfill, BatchBytes: n.memory.batches,
 	})
 	if err != nil {
 		return err
@@ -143,22 +145,18 @@ func (n *node) connect(genesisTime uint64, genesisValidatorsRoot types.Root) err
 		}),
 	})
 	w.offer = server.NewOffer(w.host, w.server)
+	w.rules = gossip.New(gossip.Config{
+		Spec: n.spec, GenesisTime: genesisTime, GenesisValidatorsRoot: genesisValidatorsRoot, View: n.chain.View, KZG: n.kzg, LightClient: lightUpdates{n.spec, w.light},
+	})
 	w.router, err = router.New(router.Config{
 		Spec: n.spec, Chain: n.chain, Network: gossip.NewNetwork(n.spec, genesisValidatorsRoot), Host: w.host.Libp2p(), Peers: w.host, Stored: n.store, KZG: n.kzg,
-		Rules: gossip.New(gossip.Config{
-			Spec: n.spec, GenesisTime: genesisTime, GenesisValidatorsRoot: genesisValidatorsRoot, View: n.chain.View, KZG: n.kzg, LightClient: lightUpdates{n.spec, w.light},
-		}),
-		Pool: producer.Intake{Pool: n.pool}, Blobs: n.engine, FindBlock: w.driver.FindBlock, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
+		Rules: w.rules, Pool: producer.Intake{Pool: n.pool}, Blobs: n.engine, FindBlock: w.driver.FindBlock, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
 	})
 	if err != nil {
 		return err
 	}
 	w.peering.Attach(peering.Parts{Chain: n.chain, Digests: digests, Client: client, Host: w.host, Sync: w.driver})
-	needs := map[peers.Need]int{}
-	for _, column := range n.custody() {
-		needs[peers.Need{Kind: peers.Column, Index: column}] = 2
-	}
-	w.host.SetNeeds(needs)
+	w.host.SetNeeds(n.needs(subnets.Wanted{}))
 	return w.host.Listen()
 }
 
@@ -175,26 +173,29 @@ func (n *node) runNetwork(ctx context.Context) error {
 	return g.Wait()
 }
 
-// keepUp follows the epochs: which protocols are offered, and what the node record says.
+// keepUp follows the slots: which protocols are offered, which subnets this node is on, and what it says of itself.
 func (n *node) keepUp(ctx context.Context) error {
 	_, root, err := n.store.Genesis()
 	if err != nil {
 		return err
 	}
-	for {
-		epoch := n.clock.CurrentEpoch()
-		n.net.offer.Update(ctx)
-		if err := n.announce(epoch, root); err != nil {
+	offered := types.Epoch(0)
+	look := func() {
+		slot := n.clock.CurrentSlot()
+		epoch := types.ComputeEpochAtSlot(n.spec, slot)
+		if epoch != offered || n.net.announced == "" {
+			offered = epoch
+			n.net.offer.Update(ctx)
+		}
+		if err := n.growCustody(slot); err != nil {
+			n.log.Error("the columns that the validators of this node ask for cannot be noted; check the disk", "error", err)
+		}
+		if err := n.announce(slot, root); err != nil {
 			n.log.Warn("the node record cannot be brought up to date, others may not find this node", "error", err)
 		}
-		next, err := types.ComputeStartSlotAtEpoch(n.spec, epoch+1)
-		if err != nil {
-			return err
-		}
-		if err := n.clock.WaitUntil(ctx, n.clock.StartOf(next)); err != nil {
-			return err
-		}
 	}
+	look()
+	return n.clock.Slots(ctx, n.clock.CurrentSlot(), look)
 }
 
 // followDistance has gossip join its topics once the node is nearly where the network is.
@@ -210,27 +211,65 @@ func (n *node) followDistance(ctx context.Context) error {
 // nearlySynced is how many epochs the head may be behind for gossip to be of use: what it brings builds on blocks that are on their way.
 const nearlySynced = 2
 
-// announce tells others which subnets this node is on, and on which fork.
-// Spec: "Attestation subnet subscription", "ENR structure" (phase0; modified fulu).
-func (n *node) announce(epoch types.Epoch, genesisValidatorsRoot types.Root) error {
-	subnets := ssz.NewBitvector(n.spec.AttestationSubnetCount)
+// announce joins the subnets that this node has to be on, looks for peers on those that its validators vote on, and tells others.
+// Spec: "Attestation subnet subscription", "ENR structure" (phase0; modified fulu), "Sync Committee Subnet Stability" (altair).
+func (n *node) announce(slot types.Slot, genesisValidatorsRoot types.Root) error {
+	epoch := types.ComputeEpochAtSlot(n.spec, slot)
+	wanted := n.net.subnets.At(slot)
 	own := gossip.ComputeSubscribedSubnets(n.spec, das.NodeID(n.net.host.NodeID()), epoch)
-	for _, i := range own {
-		subnets.SetBitAt(i, true)
+	said := fmt.Sprint(epoch, wanted, own, n.net.custody)
+	if said == n.net.announced {
+		return nil
 	}
-	interests := gossip.Interests{AttestationSubnets: own, LightClient: true}
-	for _, column := range n.custody() {
+	interests := gossip.Interests{AttestationSubnets: slices.Clone(own), SyncCommitteeSubnets: wanted.Sync, LightClient: true}
+	for _, i := range wanted.Attestation {
+		if !slices.Contains(own, i) {
+			interests.AttestationSubnets = append(interests.AttestationSubnets, i)
+		}
+	}
+	for _, column := range n.chain.Custody() {
 		if subnet := das.ComputeSubnetForDataColumnSidecar(n.spec, column); !slices.Contains(interests.ColumnSubnets, subnet) {
 			interests.ColumnSubnets = append(interests.ColumnSubnets, subnet)
 		}
 	}
 	n.net.router.SetInterests(interests)
-	if string(n.net.peering.MetaData().Attnets) != string(subnets) {
-		n.net.peering.SetMetaData(func(m *types.MetaData) { m.Attnets = subnets })
+	n.net.host.SetNeeds(n.needs(wanted))
+	// What a validator needs for a slot is not told: others would have to know in time and forget it again.
+	attnets, syncnets := bitvector(n.spec.AttestationSubnetCount, own), bitvector(params.SyncCommitteeSubnetCount, wanted.Sync)
+	if m := n.net.peering.MetaData(); string(m.Attnets) != string(attnets) || string(m.Syncnets) != string(syncnets) {
+		n.net.peering.SetMetaData(func(m *types.MetaData) { m.Attnets, m.Syncnets = attnets, syncnets })
 	}
-	m := n.net.peering.MetaData()
 	fork, next := p2p.Forks(n.spec, genesisValidatorsRoot, epoch)
-	return n.net.host.Update(p2p.Local{Fork: fork, NextForkDigest: next, Attnets: m.Attnets, Syncnets: m.Syncnets, CustodyGroupCount: m.CustodyGroupCount})
+	err := n.net.host.Update(p2p.Local{Fork: fork, NextForkDigest: next, Attnets: attnets, Syncnets: syncnets, CustodyGroupCount: n.net.custody.groups})
+	if err == nil {
+		n.net.announced = said
+	}
+	return err
+}
+
+func bitvector(size uint64, set []uint64) ssz.Bitvector {
+	bits := ssz.NewBitvector(size)
+	for _, i := range set {
+		bits.SetBitAt(i, true)
+	}
+	return bits
+}
+
+// needed is how many peers there are to be for each subnet and column.
+const needed = 2
+
+// needs is what this node needs peers for.
+func (n *node) needs(wanted subnets.Wanted) map[peers.Need]int {
+	needs := map[peers.Need]int{}
+	add := func(kind peers.Kind, indices []uint64) {
+		for _, i := range indices {
+			needs[peers.Need{Kind: kind, Index: i}] = needed
+		}
+	}
+	add(peers.Column, n.chain.Custody())
+	add(peers.Attestation, wanted.Search)
+	add(peers.SyncCommittee, wanted.Sync)
+	return needs
 }
 
 // report tells the peer manager what a peer did on a stream of its own.
@@ -287,21 +326,4 @@ func (o opener) Open(ctx context.Context, peer, protocol string) (reqresp.Stream
 		return nil, err
 	}
 	return s, nil
-}
-
-// custody is the columns that the node keeps: those that follow from its name, or all of them for a node without a network, which has nobody
-// to ask for one later. Spec: get_custody_groups, compute_columns_for_custody_group (fulu).
-func (n *node) custody() []uint64 {
-	if n.net == nil {
-		columns := make([]uint64, n.spec.NumberOfColumns)
-		for i := range columns {
-			columns[i] = uint64(i)
-		}
-		return columns
-	}
-	columns, err := n.net.host.Columns(n.net.host.ID(), n.custodyGroups())
-	if err != nil {
-		panic(err) // its own name is one
-	}
-	return columns
 }

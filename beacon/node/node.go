@@ -107,7 +107,9 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	g.Go(func() error { return n.chain.Run(lower) })
 	g.Go(func() error { return n.prunePool(lower) })
 	g.Go(func() error { return n.producer.Run(lower) })
-	g.Go(func() error { return health.NewMonitor(n.healthParts(), n.log, metrics.NewHealth(n.metrics)).Run(lower) })
+	g.Go(func() error {
+		return health.NewMonitor(n.healthParts(), n.log, metrics.NewHealth(n.metrics)).Run(lower)
+	})
 	n.answer()
 	var failed error // kept apart: the job's end is the node's, and other parts may be the first to say that they were ended
 	g.Go(func() error {
@@ -176,9 +178,13 @@ func (n *node) open(ctx context.Context, own ownNetwork) (err error) {
 			return err
 		}
 	}
+	columns, err := n.custodyColumns()
+	if err != nil {
+		return err
+	}
 	n.chain, err = chain.New(chain.Config{
 		Spec: n.spec, Store: n.store, Engine: n.engine, Clock: n.clock, Keys: n.keys, KZG: n.kzg, Log: n.log, Metrics: metrics.NewChain(n.metrics),
-		Anchor: anchor, Custody: n.custody(),
+		Anchor: anchor, Custody: columns,
 		StateBytes: n.memory.states, DeferredBytes: n.memory.deferred, DataBytes: n.memory.data,
 		SafeSlotsToImportOptimistically: types.Slot(n.cfg.SafeSlots),
 	})

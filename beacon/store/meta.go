@@ -24,6 +24,7 @@ const (
 	metaClean     metaName = "clean shutdown" // 1 if the last process to write ended on purpose, 0 while one runs
 	metaOrphans   metaName = "orphans"        // slot below which blocks off the finalized chain are deleted
 	metaColdStart metaName = "cold start"     // slot of the first cold state
+	metaCustody   metaName = "custody"        // custody groups, slot from which on their columns are here
 	metaOldest    metaName = "oldest"         // slot of the oldest block without a gap after it, root of the one before
 )
 
@@ -31,7 +32,7 @@ const (
 func metaNames() map[metaName]int {
 	return map[metaName]int{
 		metaVersion: 8, metaMigration: 0, metaNetwork: 0, metaBegun: 40, metaAnchor: 40, metaBase: 40, metaFinalized: 40,
-		metaSplit: 8, metaClean: 8, metaOrphans: 8, metaColdStart: 8, metaOldest: 40,
+		metaSplit: 8, metaClean: 8, metaOrphans: 8, metaColdStart: 8, metaOldest: 40, metaCustody: 16,
 	}
 }
 
@@ -100,6 +101,23 @@ func (b *Batch) PutAnchor(at SlotRoot) { b.putMetaNumber(metaAnchor, uint64(at.S
 func (s *Store) Anchor() (SlotRoot, error) {
 	slot, root, err := s.metaNumberRoot(metaAnchor)
 	return SlotRoot{types.Slot(slot), root}, err
+}
+
+// PutCustody notes how many custody groups are kept, and from which slot on all of their columns are here.
+func (b *Batch) PutCustody(groups uint64, since types.Slot) {
+	b.putMeta(metaCustody, binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, groups), uint64(since)))
+}
+
+// Custody gives what PutCustody noted; zeros if it has noted nothing.
+func (s *Store) Custody() (groups uint64, since types.Slot, err error) {
+	value, err := s.meta(metaCustody)
+	if errors.Is(err, ErrNotFound) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return binary.BigEndian.Uint64(value), types.Slot(binary.BigEndian.Uint64(value[8:])), nil
 }
 
 // PutOldest notes the oldest slot from which on all blocks are here, and the root of the last block before it.

@@ -53,8 +53,6 @@ type Config struct {
 	Peers   Peers
 	Log     *slog.Logger
 	Metrics *metrics.Sync
-	// Custody is the columns that this node keeps, ascending.
-	Custody []uint64
 	// BatchBytes bounds what came and waits to be imported. Default 256 MiB.
 	BatchBytes int
 	// NoBackfill leaves the history before a checkpoint alone.

@@ -51,11 +51,11 @@ func (d *Driver) needs(batch uint64, _ []download.Block) (n download.Needs) {
 		case b.Cx.Fork >= params.Gloas:
 			n.Payloads = true
 			if len(body.SignedExecutionPayloadBid.Message.BlobKZGCommitments) > 0 && !d.chain.DataExpired(slot) {
-				n.Columns = d.cfg.Custody
+				n.Columns = d.chain.Custody()
 			}
 		case b.Cx.Fork >= params.Fulu:
 			if len(body.BlobKZGCommitments) > 0 && !d.chain.DataExpired(slot) {
-				n.Columns = d.cfg.Custody
+				n.Columns = d.chain.Custody()
 			}
 		case b.Cx.Fork >= params.Deneb:
 			n.Blobs = n.Blobs || len(body.BlobKZGCommitments) > 0 && !d.chain.DataExpired(slot)

@@ -76,14 +76,14 @@ func (d *Driver) watchColumns(now time.Time) {
 		}
 	}
 	none, least := 0, len(d.peers)
-	for _, c := range d.cfg.Custody {
+	for _, c := range d.chain.Custody() {
 		if least = min(least, have[c]); have[c] == 0 {
 			none++
 		}
 	}
 	d.cfg.Metrics.ColumnPeers.Set(float64(least))
 	if none > 0 && d.ranges.Progress(now).Running {
-		d.warn(now, "no peer has some of the columns to keep", "blocks with blobs wait until one has; more peers help", "columns", none, "of", len(d.cfg.Custody), "peers", len(d.peers))
+		d.warn(now, "no peer has some of the columns to keep", "blocks with blobs wait until one has; more peers help", "columns", none, "of", len(d.chain.Custody()), "peers", len(d.peers))
 	}
 }
 

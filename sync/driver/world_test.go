@@ -194,7 +194,7 @@ func (n *network) drive(of *node, change func(*Config)) (*Driver, *book) {
 	b := &book{}
 	b.mu.said, b.mu.dropped = map[string][]string{}, map[string]string{}
 	cfg := Config{
-		Spec: n.r.Spec, Chain: of.Chain, Clock: n.clock, Peers: b, Custody: n.columns(), Log: slog.New(slog.NewTextHandler(testLog{n.t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Spec: n.r.Spec, Chain: of.Chain, Clock: n.clock, Peers: b, Log: slog.New(slog.NewTextHandler(testLog{n.t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Client: reqresp.NewClient(reqresp.ClientConfig{Table: n.table, Digests: n.digests, Opener: n.streams.Opener(of.name), Clock: n.clock}),
 	}
 	if change != nil {

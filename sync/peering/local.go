@@ -9,7 +9,7 @@ func (p *Peering) Status() types.Status {
 	s := p.parts.Chain.Snapshot()
 	status := types.Status{
 		ForkDigest: p.parts.Digests.At(p.Clock.CurrentSlot()), FinalizedRoot: s.Finalized.Root, FinalizedEpoch: s.Finalized.Epoch,
-		HeadRoot: s.Head.Root, HeadSlot: s.Head.Slot, EarliestAvailableSlot: p.EarliestBlock(),
+		HeadRoot: s.Head.Root, HeadSlot: s.Head.Slot, EarliestAvailableSlot: p.EarliestSidecar(),
 	}
 	if status.FinalizedEpoch == 0 {
 		status.FinalizedRoot = types.Root{} // [...] Note this defaults to Root(b'\x00' * 32) for the genesis finalized checkpoint
@@ -27,8 +27,25 @@ func (p *Peering) EarliestBlock() types.Slot {
 	return oldest
 }
 
-// EarliestSidecar implements server.History: history comes with its columns and blobs.
-func (p *Peering) EarliestSidecar() types.Slot { return p.EarliestBlock() }
+// EarliestSidecar implements server.History: history comes with its columns and blobs, but those of custody groups that were added later are not there
+// of the blocks before.
+//
+// Spec: "When a value for custody_group_count is set, the earliest_available_slot field in the status RPC message SHOULD reflect the slot at which the
+// custody_group_count was updated" (fulu/validator.md).
+func (p *Peering) EarliestSidecar() types.Slot {
+	p.mu.Lock()
+	since := p.mu.custodySince
+	p.mu.Unlock()
+	return max(since, p.EarliestBlock())
+}
+
+// SetCustody says how many custody groups this node keeps, and from which slot on all of their columns are here.
+func (p *Peering) SetCustody(groups uint64, since types.Slot) {
+	p.SetMetaData(func(m *types.MetaData) { m.CustodyGroupCount = groups })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.custodySince = since
+}
 
 // MetaData is what this node says of itself.
 func (p *Peering) MetaData() types.MetaData {

@@ -65,8 +65,10 @@ type Peering struct {
 	mu struct {
 		sync.Mutex
 		metadata types.MetaData
-		peers    map[string]*conversation
-		begin    func(c *conversation) // starts a peer's goroutine; nil before Run and after its end
+		// custodySince is the slot from which on all columns in custody are here.
+		custodySince types.Slot
+		peers        map[string]*conversation
+		begin        func(c *conversation) // starts a peer's goroutine; nil before Run and after its end
 	}
 }
 
