@@ -2,12 +2,14 @@ package api
 
 import (
 	"io"
+	"net/http"
 	"runtime"
 	"testing"
 	"time"
 
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/ssz"
+	"github.com/cresset/cresset/beacon/synthetic"
 	"github.com/cresset/cresset/beacon/types"
 )
 
@@ -92,3 +94,70 @@ func TestLongAnswersAreWrittenInPieces(t *testing.T) {
 }
 
 var _ io.Writer = (*counter)(nil)
+
+// BenchmarkAttesterDuties writes the duties of 1,000 validators of mainnet's size: the time as a share of one walk over the epoch's committees that does nothing
+// but look at each member, and what is taken from the heap for each duty.
+func BenchmarkAttesterDuties(b *testing.B) {
+	const validators, keys = 1_000_000, 1000
+	s, _, err := synthetic.State(synthetic.Default(params.Mainnet(), params.Fulu, validators, validators*9/10))
+	check(b, err)
+	epoch := s.GetCurrentEpoch()
+	shuffling, err := s.Shuffling(epoch)
+	check(b, err)
+	start, err := types.ComputeStartSlotAtEpoch(s.Spec(), epoch)
+	check(b, err)
+	var wanted []types.ValidatorIndex
+	for i := range keys {
+		wanted = append(wanted, types.ValidatorIndex(validators-1-i*7))
+	}
+	walk := func() (sum uint64) {
+		for slot := start; slot < start+types.Slot(shuffling.Slots()); slot++ {
+			for _, member := range shuffling.SlotCommittees(slot) {
+				sum += uint64(member)
+			}
+		}
+		return sum
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		var out counter
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		begin := time.Now()
+		stream := ssz.NewStream(&out)
+		check(b, writeAttesterDuties(stream, s.Frozen(), shuffling, start, newMembers(wanted, validators)))
+		check(b, stream.Flush())
+		took := time.Since(begin)
+		runtime.ReadMemStats(&after)
+		begin = time.Now()
+		if walk() == 0 {
+			b.Fatal("no committees")
+		}
+		b.ReportMetric(took.Seconds()*1e3, "ms")
+		b.ReportMetric(took.Seconds()/time.Since(begin).Seconds(), "x-walk")
+		b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/keys, "B/duty")
+	}
+}
+
+// BenchmarkAttestationData answers the vote of a slot, from request to answer, against hashing what is voted for twice, as its signer does.
+func BenchmarkAttestationData(b *testing.B) {
+	w := newSimnet(b, params.Fulu)
+	w.grow(12)
+	const path = "/eth/v1/validator/attestation_data?slot=12"
+	data := &w.votes[0].Data
+	b.ResetTimer()
+	for b.Loop() {
+		const times = 100
+		begin := time.Now()
+		for range times {
+			w.get(path).wants(http.StatusOK)
+		}
+		took := time.Since(begin)
+		begin = time.Now()
+		for range times {
+			_ = types.ComputeSigningRoot(types.HashTreeRoot(data), types.Domain{})
+		}
+		b.ReportMetric(took.Seconds()/times*1e6, "us")
+		b.ReportMetric(took.Seconds()/time.Since(begin).Seconds(), "x-hashing")
+	}
+}

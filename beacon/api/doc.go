@@ -1,5 +1,5 @@
-// Package api serves the read side of the Beacon HTTP API: what the node knows of the chain, of itself and of its peers, and the stream of
-// events.
+// Package api serves the Beacon HTTP API: what the node knows of the chain, of itself and of its peers, the stream of events, and what validator
+// clients need.
 //
 // Where to find what:
 //
@@ -16,16 +16,18 @@
 //	gate.go      heavy answers wait for their turn
 //	query.go     fields of paths and queries; body.go those of bodies
 //	resolve.go   from a state_id or block_id to a state or a block
+//	dutyview.go  the chain as validators see it; advances.go steps over the end of an epoch that requests share
 //	hub.go       events to clients, each with its bounded queue; topics.go the table of topics, stream.go one client's stream
 //
 // and one file for each group of endpoints: nodegroup.go, configgroup.go, states.go, validators.go with selection.go, committees.go,
-// queues.go, blocks.go, headers.go, blobs.go, pool.go, light.go, debug.go.
+// queues.go, blocks.go, headers.go, blobs.go, pool.go, light.go, debug.go; duties.go, votes.go, prepare.go and produce.go for validators,
+// publish.go and publishblock.go for what they sign, rewards.go.
 //
 // Everything that comes from a client is checked before memory is taken for it. Long answers are written piece by piece, and wait for a turn.
 //
 // Owner goroutines: a handler runs on its connection's goroutine, with a state of its own. Server.Run starts the HTTP server and the hub's
-// reader of the chain's events. The one lock, hub.mu, is a leaf and never
-// held over I/O.
+// reader of the chain's events. The locks hub.mu and advances.mu are
+// leaves and never held over I/O.
 //
 // Layer: 7.
 //
