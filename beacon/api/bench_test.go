@@ -98,8 +98,8 @@ var _ io.Writer = (*counter)(nil)
 // BenchmarkAttesterDuties writes the duties of 1,000 validators of mainnet's size: the time as a share of one walk over the epoch's committees that does nothing
 // but look at each member, and what is taken from the heap for each duty.
 func BenchmarkAttesterDuties(b *testing.B) {
-	const validators, keys = 1_000_000, 1000
-	s, _, err := synthetic.State(synthetic.Default(params.Mainnet(), params.Fulu, validators, validators*9/10))
+	const validators, keys = 2_400_000, 1000
+	s, _, err := synthetic.State(synthetic.Default(params.Mainnet(), params.Fulu, validators, 1_000_000))
 	check(b, err)
 	epoch := s.GetCurrentEpoch()
 	shuffling, err := s.Shuffling(epoch)

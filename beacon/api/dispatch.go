@@ -89,7 +89,7 @@ func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request) (answered b
 		origin = "*"
 	}
 	w.Header().Set("Access-Control-Allow-Origin", origin)
-	w.Header().Set("Access-Control-Expose-Headers", "Eth-Consensus-Version")
+	w.Header().Set("Access-Control-Expose-Headers", "Eth-Consensus-Version, Eth-Execution-Payload-Blinded, Eth-Execution-Payload-Value, Eth-Consensus-Block-Value")
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}

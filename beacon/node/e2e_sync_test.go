@@ -109,8 +109,8 @@ func (s *syncStage) checkpoint(t *testing.T, total *tally, source *runningNode) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(s.chain.Columns[signed.Message.Slot]) > 0 && len(columns) != len(n.custody()) {
-			t.Errorf("slot %d: %d columns were backfilled, want %d", signed.Message.Slot, len(columns), len(n.custody()))
+		if len(s.chain.Columns[signed.Message.Slot]) > 0 && len(columns) != len(n.chain.Custody()) {
+			t.Errorf("slot %d: %d columns were backfilled, want %d", signed.Message.Slot, len(columns), len(n.chain.Custody()))
 		}
 		backfilled++
 	}
