@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/cresset/cresset/beacon/params"
@@ -295,4 +296,28 @@ func TestRulesOfProposerPreferences(t *testing.T) {
 		story[preference]{name: "wrong signature", spoil: func(s *stage, p *preference) { p.Signature = s.wrong() },
 			want: Reject, rule: "invalid proposer preferences signature"},
 	)
+}
+
+// A vote on a payload says where its sender sits in the committee: at every place that has the sender's index.
+func TestAVoteOnAPayloadKnowsItsPlaces(t *testing.T) {
+	s := newStage(t, params.Gloas, 2)
+	committee, err := s.head().State.GetPTC(2)
+	check(t, err)
+	m := &timely{ValidatorIndex: committee[len(committee)-1], Data: types.PayloadAttestationData{BeaconBlockRoot: s.head().Root, Slot: 2, PayloadPresent: true}}
+	m.Signature = s.sign(params.DomainPTCAttester(), 0, types.HashTreeRoot(&m.Data), m.ValidatorIndex)
+	pending := s.rules.PayloadAttestationMessage(s.in, m)
+	Verify(pending)
+	checked, d := pending.Finish()
+	if d.Verdict != Accept {
+		t.Fatal(d)
+	}
+	var want []uint64
+	for place, member := range committee {
+		if member == m.ValidatorIndex {
+			want = append(want, uint64(place))
+		}
+	}
+	if !slices.Equal(checked.Positions(), want) || len(want) == 0 {
+		t.Errorf("places %v, want %v", checked.Positions(), want)
+	}
 }
