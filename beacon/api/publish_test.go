@@ -486,3 +486,24 @@ func TestPublishingAggregates(t *testing.T) {
 		t.Errorf("failures are %v", failed)
 	}
 }
+
+// Votes on payloads are published in Gloas.
+func TestPublishingPayloadVotes(t *testing.T) {
+	t.Parallel()
+	w := newPublishing(t, params.Gloas)
+	w.grow(1)
+	const path = "/eth/v1/beacon/pool/payload_attestations"
+	committee, err := w.tip().State.Frozen().GetPTC(1)
+	check(t, err)
+	data := types.PayloadAttestationData{BeaconBlockRoot: w.tip().Root, Slot: 1, PayloadPresent: true, BlobDataAvailable: true}
+	votes := []types.PayloadAttestationMessage{*w.net.PayloadVote(w.tip(), committee[0], data)}
+	w.post(path, params.Gloas, ssz.List(&votes, ssz.Cap(8, false)), false).good(http.StatusOK)
+	if w.pool.count() != 1 {
+		t.Errorf("%d votes are pooled", w.pool.count())
+	}
+	votes[0].ValidatorIndex = 1000
+	if failed := w.post(path, params.Gloas, ssz.List(&votes, ssz.Cap(8, false)), true).failures(); len(failed) != 1 {
+		t.Errorf("failures are %v", failed)
+	}
+	w.ask(http.MethodPost, path, "[]").wants(http.StatusBadRequest).says("Eth-Consensus-Version")
+}
