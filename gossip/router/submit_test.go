@@ -164,6 +164,7 @@ func TestAKnownBlockThatBringsNewDataGetsItSent(t *testing.T) {
 func TestBlobsBeforeFuluTravelWithTheirBlock(t *testing.T) {
 	t.Parallel()
 	w, a, b := pair(t, params.Electra)
+	w.until("the mesh of the blob's subnet is there", func() bool { return a.sees(b, gossip.BlobSidecar, 0) })
 	setup, err := trustedSetup()
 	check(t, err)
 	blob, commitment, err := simnet.Blob(setup, 1)
