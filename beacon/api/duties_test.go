@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/pool"
 	"github.com/cresset/cresset/beacon/producer"
 	"github.com/cresset/cresset/beacon/simnet"
 	"github.com/cresset/cresset/beacon/ssz"
@@ -290,13 +291,18 @@ type sums struct {
 	contribution *types.SyncCommitteeContribution
 }
 
-func (s *sums) Aggregate(data types.Root, slot types.Slot, committee types.CommitteeIndex) (*types.Attestation, bool) {
-	return s.aggregate, data == types.HashTreeRoot(&s.aggregate.Data) && slot == s.aggregate.Data.Slot && s.aggregate.CommitteeBits.BitAt(uint64(committee))
+func (s *sums) AggregateAttestation(slot types.Slot, data types.Root, committee types.CommitteeIndex) (*types.Attestation, error) {
+	if data == types.HashTreeRoot(&s.aggregate.Data) && slot == s.aggregate.Data.Slot && s.aggregate.CommitteeBits.BitAt(uint64(committee)) {
+		return s.aggregate, nil
+	}
+	return nil, pool.ErrNone
 }
 
-func (s *sums) Contribution(slot types.Slot, block types.Root, subcommittee uint64) (*types.SyncCommitteeContribution, bool) {
-	c := s.contribution
-	return c, slot == c.Slot && block == c.BeaconBlockRoot && subcommittee == c.SubcommitteeIndex
+func (s *sums) SyncContribution(slot types.Slot, block types.Root, subcommittee uint64) (*types.SyncCommitteeContribution, error) {
+	if c := s.contribution; slot == c.Slot && block == c.BeaconBlockRoot && subcommittee == c.SubcommitteeIndex {
+		return c, nil
+	}
+	return nil, pool.ErrNone
 }
 
 // Aggregates and contributions come from the pool, but not those for a block that is not verified.
@@ -400,7 +406,7 @@ type maker struct {
 	made       *producer.Produced
 	err        error
 	asked      producer.Request
-	recipients map[types.ValidatorIndex]types.ExecutionAddress
+	recipients []producer.Preparation
 }
 
 func (m *maker) Produce(_ context.Context, r producer.Request) (*producer.Produced, error) {
@@ -408,8 +414,9 @@ func (m *maker) Produce(_ context.Context, r producer.Request) (*producer.Produc
 	return m.made, m.err
 }
 
-func (m *maker) Prepare(recipients map[types.ValidatorIndex]types.ExecutionAddress) {
-	m.recipients = recipients
+func (m *maker) Prepare(_ context.Context, all []producer.Preparation) error {
+	m.recipients = all
+	return nil
 }
 
 // A block is produced with its values in the header and beside the data, with its blobs from Deneb on, in both formats.
@@ -500,7 +507,7 @@ func TestPreparationsAndSubscriptions(t *testing.T) {
 	m := &maker{}
 	w.with(func(n *Node) { n.Producer = m })
 	w.ask(http.MethodPost, prepare, body).good(http.StatusOK)
-	if len(m.recipients) != 1 || m.recipients[7][19] != 0xab {
+	if len(m.recipients) != 1 || m.recipients[0].Validator != 7 || m.recipients[0].FeeRecipient[19] != 0xab {
 		t.Errorf("recipients are %v", m.recipients)
 	}
 	if groups := w.subnets.CustodyGroups(w.tips[0].State.Frozen()); groups != w.spec.ValidatorCustodyRequirement {

@@ -57,15 +57,15 @@ type Publisher interface {
 type Producer interface {
 	Produce(ctx context.Context, r producer.Request) (*producer.Produced, error)
 	// Prepare says where the payments of blocks of validators go, from now on.
-	Prepare(recipients map[types.ValidatorIndex]types.ExecutionAddress)
+	Prepare(ctx context.Context, all []producer.Preparation) error
 }
 
-// Aggregates sums up votes that are pooled. What it gives is not changed any more; false means that there is none.
+// Aggregates sums up votes that are pooled. What it gives is not changed any more; the error is pool.ErrNone if there is none.
 type Aggregates interface {
-	// Aggregate is the best aggregate of a committee's votes for data with a root.
-	Aggregate(data types.Root, slot types.Slot, committee types.CommitteeIndex) (*types.Attestation, bool)
-	// Contribution is the best sum of a sync subcommittee's messages for a block.
-	Contribution(slot types.Slot, block types.Root, subcommittee uint64) (*types.SyncCommitteeContribution, bool)
+	// AggregateAttestation is the best aggregate of a committee's votes for data with a root.
+	AggregateAttestation(slot types.Slot, data types.Root, committee types.CommitteeIndex) (*types.Attestation, error)
+	// SyncContribution is the best sum of a sync subcommittee's messages for a block.
+	SyncContribution(slot types.Slot, block types.Root, subcommittee uint64) (*types.SyncCommitteeContribution, error)
 }
 
 // Duties hears of the validators that use this node, so that it is on the subnets that they need. It never waits.

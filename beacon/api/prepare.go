@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/producer"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/gossip/subnets"
 )
@@ -81,7 +82,8 @@ func lacking(names []string, numbers ...number64) error {
 
 // prepareProposers takes note of where the payments of blocks go. Spec: prepareBeaconProposer.
 func (c *call) prepareProposers() error {
-	recipients, validators := map[types.ValidatorIndex]types.ExecutionAddress{}, []types.ValidatorIndex{}
+	var preparations []producer.Preparation
+	var validators []types.ValidatorIndex
 	type preparation struct {
 		Validator number64 `json:"validator_index"`
 		Recipient string   `json:"fee_recipient"`
@@ -91,7 +93,7 @@ func (c *call) prepareProposers() error {
 		if !parseHex(p.Recipient, address[:]) {
 			return errors.New("fee_recipient is " + clip(p.Recipient))
 		}
-		recipients[types.ValidatorIndex(p.Validator.value)] = address
+		preparations = append(preparations, producer.Preparation{Validator: types.ValidatorIndex(p.Validator.value), FeeRecipient: address})
 		validators = append(validators, types.ValidatorIndex(p.Validator.value))
 		return lacking([]string{"validator_index"}, p.Validator)
 	})
@@ -101,7 +103,9 @@ func (c *call) prepareProposers() error {
 	if c.n.Producer == nil {
 		return busy(0, "The node makes no blocks")
 	}
-	c.n.Producer.Prepare(recipients)
+	if err := c.n.Producer.Prepare(c.r.Context(), preparations); err != nil {
+		return err
+	}
 	if c.n.Duties != nil {
 		c.n.Duties.Attach(validators)
 	}

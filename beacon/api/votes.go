@@ -1,10 +1,12 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/pool"
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/forkchoice"
@@ -143,13 +145,16 @@ func (c *call) aggregateAttestation() error {
 	if err != nil {
 		return err
 	}
-	pool, err := c.aggregates()
+	votes, err := c.aggregates()
 	if err != nil {
 		return err
 	}
-	best, ok := pool.Aggregate(root, types.Slot(slot), types.CommitteeIndex(committee))
-	if !ok {
+	best, err := votes.AggregateAttestation(types.Slot(slot), root, types.CommitteeIndex(committee))
+	if errors.Is(err, pool.ErrNone) {
 		return notFound("No attestation is known with data root %v of slot %d and committee %d", root, slot, committee)
+	}
+	if err != nil {
+		return err
 	}
 	if err := c.verified(c.n.Chain.Snapshot(), c.n.Chain.Block(best.Data.BeaconBlockRoot)); err != nil {
 		return err
@@ -175,16 +180,19 @@ func (c *call) syncContribution() error {
 	if err != nil {
 		return err
 	}
-	pool, err := c.aggregates()
+	votes, err := c.aggregates()
 	if err != nil {
 		return err
 	}
 	if err := c.verified(c.n.Chain.Snapshot(), c.n.Chain.Block(root)); err != nil {
 		return err
 	}
-	best, ok := pool.Contribution(types.Slot(slot), root, subcommittee)
-	if !ok {
+	best, err := votes.SyncContribution(types.Slot(slot), root, subcommittee)
+	if errors.Is(err, pool.ErrNone) {
 		return notFound("No sync committee message is known for block %v in slot %d and subcommittee %d", root, slot, subcommittee)
+	}
+	if err != nil {
+		return err
 	}
 	return c.value(meta{}, c.context(c.s.cfg.Spec.ForkAtSlot(types.Slot(slot))), ssz.Container(best))
 }

@@ -118,7 +118,7 @@ func newWorldKeeping(t testing.TB, spec *params.Spec, genesis *types.BeaconState
 	w.server, err = New(cfg)
 	check(t, err)
 	check(t, w.server.SetChain(Node{
-		Chain: w.chain, Store: w.store, KZG: w.kzg, Light: w.light, Network: network{}, Pool: pool{}, Topics: []string{"block_gossip", "proposer_preferences"},
+		Chain: w.chain, Store: w.store, KZG: w.kzg, Light: w.light, Network: network{}, Pool: onePool{}, Topics: []string{"block_gossip", "proposer_preferences"},
 	}))
 	return w
 }
@@ -391,31 +391,31 @@ func (network) CheckPeerID(id string) error {
 	return nil
 }
 
-// pool has one operation of each kind.
-type pool struct{}
+// onePool has one operation of each kind.
+type onePool struct{}
 
-func (pool) Attestations() []*types.Attestation {
+func (onePool) Attestations() []*types.Attestation {
 	bits := ssz.NewBitvector(4)
 	bits.SetBitAt(1, true)
 	old := &types.Attestation{AggregationBits: []byte{3}, Data: types.AttestationData{Slot: 7}, CommitteeBits: bits}
 	return []*types.Attestation{old, {AggregationBits: []byte{1}, Data: types.AttestationData{Slot: 8}, CommitteeBits: ssz.NewBitvector(4)}}
 }
 
-func (pool) AttesterSlashings() []*types.AttesterSlashing {
+func (onePool) AttesterSlashings() []*types.AttesterSlashing {
 	return []*types.AttesterSlashing{{Attestation1: types.IndexedAttestation{AttestingIndices: []types.ValidatorIndex{1}}}}
 }
 
-func (pool) ProposerSlashings() []*types.ProposerSlashing { return []*types.ProposerSlashing{{}} }
+func (onePool) ProposerSlashings() []*types.ProposerSlashing { return []*types.ProposerSlashing{{}} }
 
-func (pool) VoluntaryExits() []*types.SignedVoluntaryExit {
+func (onePool) VoluntaryExits() []*types.SignedVoluntaryExit {
 	return []*types.SignedVoluntaryExit{{Message: types.VoluntaryExit{Epoch: 1, ValidatorIndex: 2}}, {}}
 }
 
-func (pool) BLSToExecutionChanges() []*types.SignedBLSToExecutionChange {
+func (onePool) BLSToExecutionChanges() []*types.SignedBLSToExecutionChange {
 	return []*types.SignedBLSToExecutionChange{{}}
 }
 
-func (pool) PayloadAttestations() []*types.PayloadAttestation {
+func (onePool) PayloadAttestations() []*types.PayloadAttestation {
 	return []*types.PayloadAttestation{{Data: types.PayloadAttestationData{Slot: 5}}, {Data: types.PayloadAttestationData{Slot: 6}}}
 }
 

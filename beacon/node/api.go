@@ -11,6 +11,9 @@ import (
 	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/p2p"
 	"github.com/cresset/cresset/beacon/p2p/peers"
+	"github.com/cresset/cresset/beacon/producer"
+	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/gossip/router"
 )
 
 // newAPI opens the port of the Beacon API. It answers that the node is not ready until answer is called.
@@ -44,17 +47,21 @@ func version() engine.ClientVersion {
 }
 
 // answer has the Beacon API answer from the chain.
-func (n *node) answer() {
+func (n *node) answer() error {
 	if n.api == nil {
-		return
+		return nil
 	}
-	parts := api.Node{Chain: n.chain, Store: n.store, KZG: n.kzg, Engine: n.engine, Pool: n.pool}
+	parts := api.Node{Chain: n.chain, Store: n.store, KZG: n.kzg, Engine: n.engine, Pool: n.pool, Aggregates: n.pool, Producer: n.producer}
 	parts.Topics = append(parts.Topics, topicPayloadAttributes)
 	if n.net != nil {
 		parts.Sync, parts.Light, parts.Network = n.net.driver, n.net.light, amongOthers{n.net}
+		parts.Sidecars = func(signed *types.SignedBeaconBlock, blobs [][]byte, proofs []types.KZGProof) (router.Data, error) {
+			data, err := producer.Sidecars(n.kzg, n.spec, signed, blobs, proofs)
+			return router.Data(data), err
+		}
 		parts.Publisher, parts.Duties, parts.Witness = n.net.router, n.net.subnets, n.net.rules.Seen()
 	}
-	n.api.SetChain(parts)
+	return n.api.SetChain(parts)
 }
 
 // amongOthers tells the Beacon API of peers.

@@ -95,7 +95,10 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	if n.api != nil {
 		g.Go(func() error { return n.api.Run(ctx) })
 	}
-	if err := n.open(ctx, own); err != nil {
+	if err = n.open(ctx, own); err == nil {
+		err = n.answer()
+	}
+	if err != nil {
 		cancel()
 		_ = g.Wait() // they end because they were told to
 		return err
@@ -110,7 +113,6 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	g.Go(func() error {
 		return health.NewMonitor(n.healthParts(), n.log, metrics.NewHealth(n.metrics)).Run(lower)
 	})
-	n.answer()
 	var failed error // kept apart: the job's end is the node's, and other parts may be the first to say that they were ended
 	g.Go(func() error {
 		defer stop()

@@ -72,8 +72,10 @@ func (c *benchChain) start(b *testing.B, full bool, static ...string) *benchNode
 	check(b, err)
 	check(b, n.newHost(anchor.GenesisValidatorsRoot, nil))
 	genesisTime, root := anchor.GenesisTime, anchor.GenesisValidatorsRoot
+	columns, err := n.custodyColumns()
+	check(b, err)
 	n.chain, err = chain.New(chain.Config{
-		Spec: c.spec, Store: n.store, Engine: believer{}, Clock: n.clock, Keys: c.keys, KZG: n.kzg, Custody: n.custody(), Anchor: &chain.Anchor{State: anchor},
+		Spec: c.spec, Store: n.store, Engine: believer{}, Clock: n.clock, Keys: c.keys, KZG: n.kzg, Custody: columns, Anchor: &chain.Anchor{State: anchor},
 	})
 	check(b, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -16,7 +16,7 @@ func (w *world) exit(s *transition.State, v types.ValidatorIndex) *types.SignedV
 	if s.Since(params.Deneb) {
 		domain = types.ComputeDomain(params.DomainVoluntaryExit(), w.spec.CapellaForkVersion, s.GenesisValidatorsRoot)
 	}
-	e.Signature = w.net.Sign(types.ComputeSigningRoot(types.HashTreeRoot(&e.Message), domain), v)
+	e.Signature = w.net.SignRoot(types.ComputeSigningRoot(types.HashTreeRoot(&e.Message), domain), v)
 	return e
 }
 
@@ -26,7 +26,7 @@ func (w *world) change(s *transition.State, v types.ValidatorIndex) *types.Signe
 		ValidatorIndex: v, FromBLSPubkey: s.Validators.Pubkey(v), ToExecutionAddress: types.ExecutionAddress{1},
 	}}
 	domain := types.ComputeDomain(params.DomainBLSToExecutionChange(), w.spec.GenesisForkVersion, s.GenesisValidatorsRoot)
-	c.Signature = w.net.Sign(types.ComputeSigningRoot(types.HashTreeRoot(&c.Message), domain), v)
+	c.Signature = w.net.SignRoot(types.ComputeSigningRoot(types.HashTreeRoot(&c.Message), domain), v)
 	return c
 }
 
@@ -36,7 +36,7 @@ func (w *world) twoBlocks(s *transition.State, v types.ValidatorIndex) *types.Pr
 	for i, h := range []*types.SignedBeaconBlockHeader{&out.SignedHeader1, &out.SignedHeader2} {
 		h.Message = types.BeaconBlockHeader{Slot: 1, ProposerIndex: v, BodyRoot: types.Root{byte(i)}}
 		root := types.ComputeSigningRoot(types.HashTreeRoot(&h.Message), s.GetDomain(params.DomainBeaconProposer(), 0))
-		h.Signature = w.net.Sign(root, v)
+		h.Signature = w.net.SignRoot(root, v)
 	}
 	return out
 }

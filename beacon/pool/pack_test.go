@@ -86,7 +86,7 @@ func TestPackingPaysAtLeastWhatGreedAssures(t *testing.T) {
 			wrong := datas[1]
 			wrong.BeaconBlockRoot = types.Root{1}
 			datas = append(datas, wrong)
-			some := w.net.Sign(types.Root{}, 1)
+			some := w.net.SignRoot(types.Root{}, 1)
 			base := w.at(tip, 10)
 			rapid.Check(t, func(t *rapid.T) {
 				s := base.Copy()

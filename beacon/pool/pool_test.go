@@ -84,7 +84,7 @@ func (w *world) data(tip simnet.Tip, slot types.Slot, committee types.CommitteeI
 
 func (w *world) sign(s *transition.State, data *types.AttestationData, who ...types.ValidatorIndex) types.BLSSignature {
 	domain := s.GetDomain(params.DomainBeaconAttester(), data.Target.Epoch)
-	return w.net.Sign(types.ComputeSigningRoot(types.HashTreeRoot(data), domain), who...)
+	return w.net.SignRoot(types.ComputeSigningRoot(types.HashTreeRoot(data), domain), who...)
 }
 
 // vote puts the votes of single seats into the pool, aggregate those of all of them in one.
@@ -306,11 +306,11 @@ func TestMessagesAndContributionsOfASyncCommitteeBecomeTheAggregateOfABlock(t *t
 			c.AggregationBits.SetBitAt(i, true)
 			who = append(who, member(sub*size+i))
 		}
-		c.Signature = w.net.Sign(root, who...)
+		c.Signature = w.net.SignRoot(root, who...)
 		w.InsertContribution(c)
 		for i := range size {
 			v := member(sub*size + i)
-			m := &types.SyncCommitteeMessage{Slot: 1, BeaconBlockRoot: tip.Root, ValidatorIndex: v, Signature: w.net.Sign(root, v)}
+			m := &types.SyncCommitteeMessage{Slot: 1, BeaconBlockRoot: tip.Root, ValidatorIndex: v, Signature: w.net.SignRoot(root, v)}
 			w.InsertSyncMessage(m, sub, []uint64{i})
 		}
 		got, err := w.SyncContribution(1, tip.Root, sub)
@@ -347,16 +347,16 @@ func TestVotesOnPayloadsAreSummedUpByWhatTheySay(t *testing.T) {
 	data := types.PayloadAttestationData{Slot: 1, PayloadPresent: true}
 	root := types.ComputeSigningRoot(types.HashTreeRoot(&data), types.Domain{})
 	for i := range types.ValidatorIndex(2) {
-		m := &types.PayloadAttestationMessage{ValidatorIndex: i, Data: data, Signature: w.net.Sign(root, i)}
+		m := &types.PayloadAttestationMessage{ValidatorIndex: i, Data: data, Signature: w.net.SignRoot(root, i)}
 		w.InsertPayloadVote(m, []uint64{uint64(i), 7 + uint64(i)})
 	}
-	w.InsertPayloadVote(&types.PayloadAttestationMessage{Data: types.PayloadAttestationData{Slot: 1}, Signature: w.net.Sign(root, 2)}, []uint64{3})
+	w.InsertPayloadVote(&types.PayloadAttestationMessage{Data: types.PayloadAttestationData{Slot: 1}, Signature: w.net.SignRoot(root, 2)}, []uint64{3})
 	got := w.PayloadAttestations()
 	if len(got) != 2 {
 		t.Fatalf("%d payload attestations, want 2", len(got))
 	}
 	for _, a := range got {
-		if a.Data.PayloadPresent && (a.AggregationBits.Count() != 4 || a.Signature != w.net.Sign(root, 0, 0, 1, 1)) {
+		if a.Data.PayloadPresent && (a.AggregationBits.Count() != 4 || a.Signature != w.net.SignRoot(root, 0, 0, 1, 1)) {
 			t.Error("a member with two places is not counted twice")
 		}
 	}

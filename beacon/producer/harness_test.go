@@ -155,7 +155,7 @@ func (w *world) request(slot types.Slot) Request {
 	check(w.t, err)
 	var epoch types.Root
 	binary.LittleEndian.PutUint64(epoch[:], uint64(s.GetCurrentEpoch()))
-	return Request{Slot: slot, RandaoReveal: w.net.Sign(signingRoot(s, epoch, params.DomainRandao()), proposer), Graffiti: types.Bytes32{'g'}}
+	return Request{Slot: slot, RandaoReveal: w.net.SignRoot(signingRoot(s, epoch, params.DomainRandao()), proposer), Graffiti: types.Bytes32{'g'}}
 }
 
 // produce makes the block of a slot. Time goes on while it does.
@@ -189,7 +189,7 @@ func (w *world) signed(out *Produced) *types.SignedBeaconBlock {
 	s := w.state(out.Block.Slot)
 	root, err := ssz.HashTreeRoot(ssz.Context{Spec: w.spec, Fork: out.Fork}, ssz.Container(out.Block))
 	check(w.t, err)
-	return &types.SignedBeaconBlock{Message: *out.Block, Signature: w.net.Sign(signingRoot(s, root, params.DomainBeaconProposer()), out.Block.ProposerIndex)}
+	return &types.SignedBeaconBlock{Message: *out.Block, Signature: w.net.SignRoot(signingRoot(s, root, params.DomainBeaconProposer()), out.Block.ProposerIndex)}
 }
 
 // add imports a produced block with what belongs to it; it has to become the head.
@@ -236,7 +236,7 @@ func (w *world) votes(slot types.Slot) {
 		members := sh.Committee(slot, i)
 		for k, m := range members {
 			v := types.ValidatorIndex(m)
-			w.pool.InsertVote(pool.Vote{Data: &d, Committee: i, Position: k, Size: len(members), Attester: v, Signature: w.net.Sign(root, v)})
+			w.pool.InsertVote(pool.Vote{Data: &d, Committee: i, Position: k, Size: len(members), Attester: v, Signature: w.net.SignRoot(root, v)})
 		}
 	}
 }
@@ -253,7 +253,7 @@ func (w *world) syncMessages(slot types.Slot) {
 		if !known {
 			w.t.Fatal("a member has no index")
 		}
-		m := &types.SyncCommitteeMessage{Slot: slot, BeaconBlockRoot: head.Root, ValidatorIndex: v, Signature: w.net.Sign(root, v)}
+		m := &types.SyncCommitteeMessage{Slot: slot, BeaconBlockRoot: head.Root, ValidatorIndex: v, Signature: w.net.SignRoot(root, v)}
 		w.pool.InsertSyncMessage(m, uint64(i)/size, []uint64{uint64(i) % size})
 	}
 }

@@ -38,7 +38,7 @@ func TestWhatGossipAcceptsGetsIntoABlock(t *testing.T) {
 		t.Helper()
 		root, err := ssz.HashTreeRoot(ssz.Context{Spec: w.spec, Fork: params.Electra}, ssz.Container(object))
 		check(t, err)
-		return w.net.Sign(signingRoot(s, root, kind), who)
+		return w.net.SignRoot(signingRoot(s, root, kind), who)
 	}
 	var slotRoot types.Root
 	binary.LittleEndian.PutUint64(slotRoot[:], 1)
@@ -54,19 +54,19 @@ func TestWhatGossipAcceptsGetsIntoABlock(t *testing.T) {
 	}))
 	aggregator := types.ValidatorIndex(many[0])
 	aggregate := &types.SignedAggregateAndProof{Message: types.AggregateAndProof{
-		AggregatorIndex: aggregator, SelectionProof: w.net.Sign(signingRoot(s, slotRoot, params.DomainSelectionProof()), aggregator),
+		AggregatorIndex: aggregator, SelectionProof: w.net.SignRoot(signingRoot(s, slotRoot, params.DomainSelectionProof()), aggregator),
 		Aggregate: types.Attestation{Data: data, CommitteeBits: ssz.Bitvector{2}, AggregationBits: make(bitfield.Bitlist, 1)},
 	}}
 	a := &aggregate.Message.Aggregate
 	a.AggregationBits[0] = 1<<len(many) | 0b101
-	a.Signature = w.net.Sign(signingRoot(s, types.HashTreeRoot(&data), params.DomainBeaconAttester()), aggregator, types.ValidatorIndex(many[2]))
+	a.Signature = w.net.SignRoot(signingRoot(s, types.HashTreeRoot(&data), params.DomainBeaconAttester()), aggregator, types.ValidatorIndex(many[2]))
 	aggregate.Signature = sign(&aggregate.Message, params.DomainAggregateAndProof(), aggregator)
 	accept("aggregate", rules.AggregateAndProof(in, aggregate))
 
 	size := w.spec.SyncCommitteeSize / params.SyncCommitteeSubnetCount
 	member, _ := s.ValidatorByPubkey(s.CurrentSyncCommittee.Value.Pubkeys[0])
 	headSigned := func(who ...types.ValidatorIndex) types.BLSSignature {
-		return w.net.Sign(signingRoot(s, head.Root, params.DomainSyncCommittee()), who...)
+		return w.net.SignRoot(signingRoot(s, head.Root, params.DomainSyncCommittee()), who...)
 	}
 	in.Subnet = 0
 	accept("sync message", rules.SyncCommitteeMessage(in, &types.SyncCommitteeMessage{Slot: 1, BeaconBlockRoot: head.Root, ValidatorIndex: member, Signature: headSigned(member)}))
@@ -100,11 +100,11 @@ func TestWhatGossipAcceptsGetsIntoABlock(t *testing.T) {
 		Attestation2: w.net.Indexed(tip, types.AttestationData{Slot: 1, BeaconBlockRoot: types.Root{2}}, who[1]),
 	}))
 	exit := &types.SignedVoluntaryExit{Message: types.VoluntaryExit{ValidatorIndex: who[2]}}
-	exit.Signature = w.net.Sign(types.ComputeSigningRoot(types.HashTreeRoot(&exit.Message),
+	exit.Signature = w.net.SignRoot(types.ComputeSigningRoot(types.HashTreeRoot(&exit.Message),
 		types.ComputeDomain(params.DomainVoluntaryExit(), w.spec.CapellaForkVersion, s.GenesisValidatorsRoot)), who[2])
 	accept("exit", rules.VoluntaryExit(in, exit))
 	change := &types.SignedBLSToExecutionChange{Message: types.BLSToExecutionChange{ValidatorIndex: who[3], FromBLSPubkey: s.Validators.Pubkey(who[3])}}
-	change.Signature = w.net.Sign(types.ComputeSigningRoot(types.HashTreeRoot(&change.Message),
+	change.Signature = w.net.SignRoot(types.ComputeSigningRoot(types.HashTreeRoot(&change.Message),
 		types.ComputeDomain(params.DomainBLSToExecutionChange(), w.spec.GenesisForkVersion, s.GenesisValidatorsRoot)), who[3])
 	accept("change", rules.BLSToExecutionChange(in, change))
 

@@ -166,7 +166,7 @@ func TestNoBlockIsMadeWhere(t *testing.T) {
 		w := newWorld(t, params.Electra, nil)
 		w.at(1, 50)
 		r := w.request(1)
-		r.RandaoReveal = w.net.Sign(types.Root{}, 1)
+		r.RandaoReveal = w.net.SignRoot(types.Root{}, 1)
 		fails(w, r, ErrRandao)
 		r.RandaoReveal = types.BLSSignature{}
 		fails(w, r, ErrRandao)
@@ -210,7 +210,7 @@ func TestEveryOperationOfThePoolGetsIntoTheBlock(t *testing.T) {
 			slashing := &types.ProposerSlashing{}
 			for i, h := range []*types.SignedBeaconBlockHeader{&slashing.SignedHeader1, &slashing.SignedHeader2} {
 				h.Message = types.BeaconBlockHeader{Slot: 1, ProposerIndex: who[0], BodyRoot: types.Root{byte(i)}}
-				h.Signature = w.net.Sign(signingRoot(s, types.HashTreeRoot(&h.Message), params.DomainBeaconProposer()), who[0])
+				h.Signature = w.net.SignRoot(signingRoot(s, types.HashTreeRoot(&h.Message), params.DomainBeaconProposer()), who[0])
 			}
 			w.pool.InsertProposerSlashing(slashing)
 			tip := simnet.Tip{State: s}
@@ -220,11 +220,11 @@ func TestEveryOperationOfThePoolGetsIntoTheBlock(t *testing.T) {
 			})
 			exit := &types.SignedVoluntaryExit{Message: types.VoluntaryExit{ValidatorIndex: who[2]}}
 			domain := types.ComputeDomain(params.DomainVoluntaryExit(), w.spec.CapellaForkVersion, s.GenesisValidatorsRoot)
-			exit.Signature = w.net.Sign(types.ComputeSigningRoot(types.HashTreeRoot(&exit.Message), domain), who[2])
+			exit.Signature = w.net.SignRoot(types.ComputeSigningRoot(types.HashTreeRoot(&exit.Message), domain), who[2])
 			w.pool.InsertVoluntaryExit(exit)
 			change := &types.SignedBLSToExecutionChange{Message: types.BLSToExecutionChange{ValidatorIndex: who[3], FromBLSPubkey: s.Validators.Pubkey(who[3])}}
 			domain = types.ComputeDomain(params.DomainBLSToExecutionChange(), w.spec.GenesisForkVersion, s.GenesisValidatorsRoot)
-			change.Signature = w.net.Sign(types.ComputeSigningRoot(types.HashTreeRoot(&change.Message), domain), who[3])
+			change.Signature = w.net.SignRoot(types.ComputeSigningRoot(types.HashTreeRoot(&change.Message), domain), who[3])
 			w.pool.InsertBLSToExecutionChange(change)
 			out := w.produce(2)
 			body := &out.Block.Body

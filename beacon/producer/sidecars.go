@@ -19,8 +19,8 @@ var ErrBlobs = errors.New("blobs do not fit the block")
 
 // Published is what is published beside a block: blobs in Deneb and Electra, columns in Fulu, neither where there are no blobs.
 type Published struct {
-	Blobs   []*types.BlobSidecar
 	Columns []*types.DataColumnSidecar
+	Blobs   []*types.BlobSidecar
 }
 
 // Sidecars makes what is published beside a signed block, from its blobs and their proofs in the form of Produced. They are checked against the

@@ -84,8 +84,8 @@ func (n *Network) sign(s *transition.State, a *types.Attestation, members []uint
 	return true
 }
 
-// Sign is the aggregate signature of a signing root by validators.
-func (n *Network) Sign(root types.Root, validators ...types.ValidatorIndex) types.BLSSignature {
+// SignRoot is the aggregate signature of a signing root by validators.
+func (n *Network) SignRoot(root types.Root, validators ...types.ValidatorIndex) types.BLSSignature {
 	return n.keys.SignAll(numbers(validators), root)
 }
 
