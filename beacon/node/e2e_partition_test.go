@@ -299,7 +299,8 @@ func (l *liveNetwork) propose(n *runningNode, slot types.Slot, ours func(types.V
 			return ok && found == root
 		}
 		start, err := types.ComputeStartSlotAtEpoch(l.net.Spec(), a.Data.Target.Epoch)
-		return err == nil && a.Data.Slot < slot && onChain(a.Data.BeaconBlockRoot, a.Data.Slot) && onChain(a.Data.Target.Root, start)
+		recent := a.Data.Target.Epoch+1 >= types.ComputeEpochAtSlot(l.net.Spec(), slot)
+		return err == nil && recent && a.Data.Slot < slot && onChain(a.Data.BeaconBlockRoot, a.Data.Slot) && onChain(a.Data.Target.Root, start)
 	}
 	pool = slices.DeleteFunc(slices.Clone(pool), func(a types.Attestation) bool { return !fits(a) })
 	block, _, err := l.net.Block(tip, slot, pool, "")

@@ -59,7 +59,7 @@ func newWorld(t testing.TB, fork params.Fork, change func(*mock.Config, *Config)
 	check(t, err)
 	spec.ShardCommitteePeriod = 0
 	spec.ReorgParentWeightThreshold = 50 // the votes of one slot are enough: blocks bring no more in time
-	w := &world{t: t, spec: spec, time: clock.NewManual(time.Unix(genesisTime, 0)), begun: make(chan Begun, 16)}
+	w := &world{t: t, spec: spec, time: clock.NewManual(time.Unix(genesisTime, 0)), begun: make(chan Begun, 1<<12)}
 	w.net, err = simnet.NewWith(spec, 64, genesisTime, func(_ int, key types.BLSPubkey) types.Bytes32 {
 		hash := types.Bytes32(sha256.Sum256(key[:]))
 		hash[0] = params.BLSWithdrawalPrefix
@@ -109,6 +109,18 @@ func newWorld(t testing.TB, fork params.Fork, change func(*mock.Config, *Config)
 	w.until("the execution client is ready", func() bool { return client.Health().State() == engine.Ready })
 	w.chain.EngineReady()
 	return w
+}
+
+// nextBegun waits until a payload is begun ahead.
+func (w *world) nextBegun() Begun {
+	w.t.Helper()
+	select {
+	case b := <-w.begun:
+		return b
+	case <-time.After(20 * time.Second):
+		w.t.Fatal("no payload is begun ahead")
+		return Begun{}
+	}
 }
 
 type testLog struct{ t testing.TB }

@@ -75,20 +75,29 @@ func (p *Producer) recipient(v types.ValidatorIndex) (types.ExecutionAddress, er
 func (p *Producer) Run(ctx context.Context) error {
 	events := p.cfg.Chain.Subscribe(64)
 	defer events.Close()
+	if next, due := p.next(); due { // the event has passed
+		p.ahead(ctx, next)
+	}
 	for {
 		select {
 		case e := <-events.C:
-			next := p.cfg.Chain.Clock().CurrentSlot() + 1
+			next, due := p.next()
 			advanced, isAdvanced := e.(chain.AdvancedEvent)
 			_, isHead := e.(chain.HeadEvent)
-			due := p.cfg.Chain.Clock().StartOf(next).Add(-p.cfg.Chain.Clock().SlotDuration() / aheadBy)
-			if isAdvanced && advanced.Slot == next || isHead && !p.cfg.Chain.Clock().Now().Before(due) {
+			if isAdvanced && advanced.Slot == next || isHead && due {
 				p.ahead(ctx, next)
 			}
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// next is the slot that comes next, and whether it is so near that its payload is due to be begun.
+func (p *Producer) next() (slot types.Slot, due bool) {
+	c := p.cfg.Chain.Clock()
+	slot = c.CurrentSlot() + 1
+	return slot, !c.Now().Before(c.StartOf(slot).Add(-c.SlotDuration() / aheadBy))
 }
 
 // aheadBy is how long before a slot its payload is begun at the earliest, in parts of a slot: the chain brings the head's state to the slot then.

@@ -73,7 +73,7 @@ func TestAPayloadIsBegunBeforeItsSlotAndTaken(t *testing.T) {
 		t.Errorf("%d preparations are kept, want those of the 64 validators", n)
 	}
 	w.at(0, 800)
-	ahead := <-w.begun
+	ahead := w.nextBegun()
 	if ahead.Slot != 1 || ahead.Attributes.SuggestedFeeRecipient != ours || ahead.ParentBlockRoot != w.chain.Snapshot().Head.Root {
 		t.Fatalf("begun ahead is %+v", ahead)
 	}
@@ -94,7 +94,7 @@ func TestAPayloadIsBegunBeforeItsSlotAndTaken(t *testing.T) {
 	w.add(out)
 	// A payload that was begun for another parent is not taken.
 	w.at(1, 800)
-	<-w.begun
+	w.nextBegun()
 	w.until("it is remembered", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.mu.begun.Slot == 2 })
 	w.mu.Lock()
 	w.mu.begun.ParentBlockRoot = types.Root{1}
