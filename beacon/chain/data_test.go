@@ -144,7 +144,7 @@ func TestColumnsThatComeLateGoToDisk(t *testing.T) {
 		t.Fatalf("the block was %v", got)
 	}
 	w.wantColumns(tip.Root, custody...)
-	w.cfg.Custody = append(slices.Clone(custody), 9) // nothing reads it now
+	w.SetCustody(append(slices.Clone(custody), 9))
 	w.bring(columns[9], columns[10])
 	w.wantColumns(tip.Root, 3, 9, 70, 127)
 	w.until("nothing is held", func() bool {
@@ -172,7 +172,7 @@ func TestColumnsAreKeptWithTheSignatureOfTheirBlock(t *testing.T) {
 		t.Fatalf("the block was %v", got)
 	}
 	w.wantColumns(tip.Root, custody...)
-	w.cfg.Custody = append(slices.Clone(custody), 9) // nothing reads it now
+	w.SetCustody(append(slices.Clone(custody), 9))
 	w.bring(forged(9))
 	w.wantColumns(tip.Root, 3, 9, 70, 127)
 	kept, err := w.store.Columns(tip.Root, []uint64{3, 9, 70, 127})
