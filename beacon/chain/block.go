@@ -37,6 +37,8 @@ type incomingBlock struct {
 	since   time.Time
 	// execution is what was known of the payload when the block was written to disk (Restore).
 	execution forkchoice.Execution
+	// payload is the envelope of the block's payload that came with it in a segment (gloas); nil for none.
+	payload *incomingPayload
 	// verified is called once all of the block holds but what its payload's transactions and data say; nil for nobody.
 	verified func() error
 }
@@ -48,6 +50,8 @@ type VerifiedBlock struct {
 	state *transition.State // after the block, frozen
 	votes blockVotes
 	merge bool // the first block with a payload
+	// payload is what is left to check of the payload that came with the block in a segment; nil for none.
+	payload *payloadLeft
 }
 
 // ImportBlock imports a block. Deferred means that it waits for its parent, its slot, its data or the execution client; of which

@@ -132,6 +132,16 @@ type incomingPayload struct {
 	execution forkchoice.Execution
 }
 
+// payloadLeft is an envelope whose rules are checked but for its data and what the execution client says of it.
+type payloadLeft struct {
+	in          *incomingPayload
+	commitments []types.KZGCommitment
+	request     *transition.NewPayloadRequest
+}
+
+// ErrPayload is in the errors of a segment that are about the payload of a block that is fine itself.
+var ErrPayload = errors.New("payload")
+
 // VerifiedPayload is an envelope that broke no rule.
 type VerifiedPayload struct {
 	in        *incomingPayload
@@ -140,12 +150,20 @@ type VerifiedPayload struct {
 
 // ImportPayload imports the payload of a block that promised it (gloas). The envelope must not be changed any more.
 func (c *Chain) ImportPayload(ctx context.Context, signed *types.SignedExecutionPayloadEnvelope, origin Origin) (Outcome, error) {
+	in, err := c.newIncomingPayload(signed, origin)
+	if err != nil {
+		return 0, err
+	}
+	return c.importPayload(ctx, in)
+}
+
+func (c *Chain) newIncomingPayload(signed *types.SignedExecutionPayloadEnvelope, origin Origin) (*incomingPayload, error) {
 	cx := c.contextAt(types.Slot(signed.Message.Payload.SlotNumber))
 	if cx.Fork < params.Gloas {
-		return 0, fmt.Errorf("payload envelope of slot %d, want one from gloas on", signed.Message.Payload.SlotNumber)
+		return nil, fmt.Errorf("payload envelope of slot %d, want one from gloas on", signed.Message.Payload.SlotNumber)
 	}
 	size, _ := ssz.Container(signed).Size(cx)
-	return c.importPayload(ctx, &incomingPayload{signed: signed, cx: cx, bytes: size, origin: origin})
+	return &incomingPayload{signed: signed, cx: cx, bytes: size, origin: origin}, nil
 }
 
 func (c *Chain) importPayload(ctx context.Context, in *incomingPayload) (Outcome, error) {
@@ -185,31 +203,47 @@ func (c *Chain) tryPayload(ctx context.Context, in *incomingPayload) (Outcome, e
 	if block.PayloadKnown() {
 		return Known, nil
 	}
-	v := &VerifiedPayload{in: in, execution: in.execution}
-	if p.verify {
-		state, err := c.stateAt(ctx, root, block.Slot, p.patient)
-		if err != nil {
-			return 0, err
-		}
-		if err := c.data.require(root, block.Slot, state.LatestExecutionPayloadBid.BlobKZGCommitments); err != nil {
-			return 0, err
-		}
-		hooks := transition.Hooks{Signatures: &transition.SignatureBatch{}}
-		request, err := transition.VerifyExecutionPayloadEnvelope(state, in.signed, hooks)
-		if err == nil {
-			err = hooks.Signatures.Verify()
-		}
-		if err != nil {
-			return 0, &RejectedError{block.Slot, root, fmt.Errorf("payload: %w", err)}
-		}
-		status, err := c.newPayload(ctx, in.cx.Fork, request, p.patient)
-		if err != nil {
-			return 0, err
-		}
-		if v.execution = executionOf(status.Status); v.execution == forkchoice.Invalid {
-			c.invalidateAncestors(ctx, c.parentNode(block), (*types.Hash32)(status.LatestValidHash))
-			return 0, &RejectedError{block.Slot, root, fmt.Errorf("execution client calls the payload %v: %s", status.Status, status.ValidationError)}
-		}
+	if !p.verify {
+		return c.submitPayload(ctx, &VerifiedPayload{in: in, execution: in.execution})
 	}
-	return c.submitPayload(ctx, v)
+	state, err := c.stateAt(ctx, root, block.Slot, p.patient)
+	if err != nil {
+		return 0, err
+	}
+	// Missing data first: nothing is worked out for a payload that has to wait.
+	if err := c.data.require(root, block.Slot, state.LatestExecutionPayloadBid.BlobKZGCommitments); err != nil {
+		return 0, err
+	}
+	hooks := transition.Hooks{Signatures: &transition.SignatureBatch{}}
+	left, err := leftOfPayload(state, in, hooks)
+	if err == nil {
+		err = hooks.Signatures.Verify()
+	}
+	if err != nil {
+		return 0, &RejectedError{block.Slot, root, fmt.Errorf("%w: %w", ErrPayload, err)}
+	}
+	return c.finishPayload(ctx, left, block)
+}
+
+// leftOfPayload checks the rules of an envelope on the state after its block, whose signature goes to the hooks.
+func leftOfPayload(state *transition.State, in *incomingPayload, hooks transition.Hooks) (*payloadLeft, error) {
+	request, err := transition.VerifyExecutionPayloadEnvelope(state, in.signed, hooks)
+	return &payloadLeft{in, state.LatestExecutionPayloadBid.BlobKZGCommitments, request}, err
+}
+
+// finishPayload does what is left for the payload of a block that is imported.
+func (c *Chain) finishPayload(ctx context.Context, left *payloadLeft, block *Block) (Outcome, error) {
+	if err := c.data.require(block.Root, block.Slot, left.commitments); err != nil {
+		return 0, err
+	}
+	status, err := c.newPayload(ctx, left.in.cx.Fork, left.request, left.in.origin.policy().patient)
+	if err != nil {
+		return 0, err
+	}
+	execution := executionOf(status.Status)
+	if execution == forkchoice.Invalid {
+		c.invalidateAncestors(ctx, c.parentNode(block), (*types.Hash32)(status.LatestValidHash))
+		return 0, &RejectedError{block.Slot, block.Root, fmt.Errorf("execution client calls the payload %v: %s", status.Status, status.ValidationError)}
+	}
+	return c.submitPayload(ctx, &VerifiedPayload{in: left.in, execution: execution})
 }

@@ -10,29 +10,26 @@ import (
 	"github.com/cresset/cresset/beacon/types"
 )
 
-// ImportSegment imports a run of blocks, each the parent of the next, with all their signatures in one batch. Blocks that are known
-// already may stand at its front. It returns how many blocks, from the front, are imported when it returns: all of them unless there
-// is an error, which is about the next one. Only where a signature is wrong none of the run is imported that was not before, and the
-// *RejectedError names the block that it is in.
-func (c *Chain) ImportSegment(ctx context.Context, blocks []*types.SignedBeaconBlock, origin Origin) (int, error) {
-	incoming := make([]*incomingBlock, len(blocks))
-	for i, signed := range blocks {
-		in, err := c.newIncoming(signed, origin)
-		if err != nil {
-			return 0, err
-		}
-		if i > 0 && signed.Message.ParentRoot != incoming[i-1].root {
-			return 0, fmt.Errorf("block %d of the segment, of slot %d: parent is %v, want %v", i, signed.Message.Slot, signed.Message.ParentRoot, incoming[i-1].root)
-		}
-		incoming[i] = in
+// ImportSegment imports a run of blocks, each the parent of the next, and from Gloas on those of their payloads that are known, with all
+// signatures in one batch. Blocks that are known already may stand at its front. It returns how many blocks, from the front, are imported
+// when it returns: all of them unless there is an error, which is about the next one, or with ErrPayload in it about the payload of the last one.
+// Only where a signature is wrong none of the run is imported that was not before, and the *RejectedError names the block that it is in.
+func (c *Chain) ImportSegment(ctx context.Context, blocks []*types.SignedBeaconBlock, origin Origin, payloads ...*types.SignedExecutionPayloadEnvelope) (int, error) {
+	incoming, err := c.incomingSegment(blocks, origin, payloads)
+	if err != nil {
+		return 0, err
 	}
 	known := 0
-	for known < len(incoming) && c.index.get(incoming[known].root) != nil {
-		known++
+	for ; known < len(incoming) && c.index.get(incoming[known].root) != nil; known++ {
+		if p := incoming[known].payload; p != nil {
+			if _, err := c.importPayload(ctx, p); err != nil {
+				return known + 1, fmt.Errorf("%w: %w", ErrPayload, err)
+			}
+		}
 	}
 	verified, err := c.verifySegment(ctx, incoming[known:])
 	if len(verified) > 0 {
-		if _, applied := c.submitBlocks(ctx, verified); applied != nil {
+		if applied := c.submitSegment(ctx, verified); applied != nil {
 			for known < len(incoming) && c.index.get(incoming[known].root) != nil {
 				known++
 			}
@@ -40,7 +37,7 @@ func (c *Chain) ImportSegment(ctx context.Context, blocks []*types.SignedBeaconB
 		}
 	}
 	if err != nil {
-		failed := incoming[known+len(verified)]
+		failed := incoming[min(known+len(verified), len(incoming)-1)]
 		if rejected := (*RejectedError)(nil); errors.As(err, &rejected) {
 			if i := slices.IndexFunc(incoming, func(in *incomingBlock) bool { return in.root == rejected.Root }); i >= 0 {
 				failed = incoming[i]
@@ -52,6 +49,56 @@ func (c *Chain) ImportSegment(ctx context.Context, blocks []*types.SignedBeaconB
 		c.countBlock(v.in, Applied, nil)
 	}
 	return known + len(verified), err
+}
+
+// incomingSegment checks that blocks are a run, and gives each its payload.
+func (c *Chain) incomingSegment(blocks []*types.SignedBeaconBlock, origin Origin, payloads []*types.SignedExecutionPayloadEnvelope) ([]*incomingBlock, error) {
+	incoming := make([]*incomingBlock, len(blocks))
+	for i, signed := range blocks {
+		in, err := c.newIncoming(signed, origin)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 && signed.Message.ParentRoot != incoming[i-1].root {
+			return nil, fmt.Errorf("block %d of the segment, of slot %d: parent is %v, want %v", i, signed.Message.Slot, signed.Message.ParentRoot, incoming[i-1].root)
+		}
+		incoming[i] = in
+	}
+	if len(payloads) > 0 && !origin.policy().verify {
+		return nil, fmt.Errorf("payloads of origin %v come one by one", origin)
+	}
+	for _, signed := range payloads {
+		p, err := c.newIncomingPayload(signed, origin)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(incoming, func(in *incomingBlock) bool { return in.root == signed.Message.BeaconBlockRoot })
+		if i < 0 {
+			return nil, fmt.Errorf("payload of block %v, which is not of the segment", signed.Message.BeaconBlockRoot)
+		}
+		incoming[i].payload = p
+	}
+	return incoming, nil
+}
+
+// submitSegment has verified blocks applied: all at once up to one with a payload of its own, which the next one may build on.
+func (c *Chain) submitSegment(ctx context.Context, verified []*VerifiedBlock) error {
+	for len(verified) > 0 {
+		n := slices.IndexFunc(verified, func(v *VerifiedBlock) bool { return v.payload != nil }) + 1
+		if n == 0 {
+			n = len(verified)
+		}
+		if _, err := c.submitBlocks(ctx, verified[:n]); err != nil {
+			return err
+		}
+		if last := verified[n-1]; last.payload != nil {
+			if _, err := c.finishPayload(ctx, last.payload, c.index.get(last.in.root)); err != nil {
+				return fmt.Errorf("%w: %w", ErrPayload, err)
+			}
+		}
+		verified = verified[n:]
+	}
+	return nil
 }
 
 // verifySegment verifies blocks that build on each other and gives those that are fine, up to the first that is not.
@@ -99,7 +146,7 @@ func (c *Chain) verifySegment(ctx context.Context, blocks []*incomingBlock) ([]*
 // caller asks again for the whole run. Each block goes to applied, if that is given, as soon as the state has it; applied is closed after
 // the last one.
 func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, applied chan<- *VerifiedBlock) (verified []*VerifiedBlock, failed error) {
-	var batches []*transition.SignatureBatch // of those verified
+	var signatures segmentSignatures
 	verify := blocks[0].origin.policy().verify
 	for i, in := range blocks {
 		block := &in.signed.Message
@@ -108,6 +155,11 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, app
 			break
 		}
 		if i > 0 {
+			parent := verified[i-1]
+			if c.buildsOnPayload(parent.info, block) && parent.payload == nil {
+				failed = fmt.Errorf("block of slot %d builds on the payload of its parent: %w: %v", block.Slot, ErrUnknownParent, block.ParentRoot)
+				break
+			}
 			state = state.Copy()
 			if block.Slot <= state.Slot {
 				failed = c.reject(in, fmt.Errorf("block.slot > parent.slot: have %d, want above %d", block.Slot, state.Slot))
@@ -119,29 +171,40 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, app
 		}
 		var hooks transition.Hooks
 		if verify {
-			hooks.Signatures = &transition.SignatureBatch{Of: fmt.Sprintf("slot %d", block.Slot)}
+			hooks.Signatures = signatures.of(i, block.Slot, false)
 		}
 		merge := mergeBlock(state, block)
 		if _, err := transition.ApplyBlock(state, in.signed, hooks); err != nil {
+			signatures.drop()
 			failed = &RejectedError{block.Slot, in.root, err}
 			break
 		}
 		v, err := c.describe(in, state)
 		if err != nil {
+			signatures.drop()
 			failed = err
 			break
 		}
 		v.merge = merge
-		verified, batches = append(verified, v), append(batches, hooks.Signatures)
+		verified = append(verified, v)
 		if applied != nil {
 			applied <- v
+		}
+		if in.payload != nil && verify {
+			left, err := leftOfPayload(state, in.payload, transition.Hooks{Signatures: signatures.of(i, block.Slot, true)})
+			if err != nil {
+				signatures.drop()
+				failed = &RejectedError{block.Slot, in.root, fmt.Errorf("%w: %w", ErrPayload, err)}
+				break
+			}
+			v.payload = left
 		}
 	}
 	if applied != nil {
 		close(applied)
 	}
 	if verify {
-		if wrong, err := verifyTogether(batches); err != nil {
+		if wrong, err := signatures.verify(); err != nil {
 			rejected := &RejectedError{verified[wrong].info.Slot, verified[wrong].in.root, err}
 			for _, v := range verified {
 				c.states.remove(v.in.root)
@@ -152,18 +215,40 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, app
 	return verified, failed
 }
 
-// verifyTogether verifies the signatures of several blocks at once. If some are wrong it tells the first block that they are in.
-func verifyTogether(batches []*transition.SignatureBatch) (wrong int, err error) {
+// segmentSignatures is the signatures of a run: of each block, and of payloads that came with them.
+type segmentSignatures []segmentBatch
+
+type segmentBatch struct {
+	*transition.SignatureBatch
+	block   int // of the run
+	payload bool
+}
+
+// of begins a batch for a block, or for its payload.
+func (s *segmentSignatures) of(block int, slot types.Slot, payload bool) *transition.SignatureBatch {
+	b := &transition.SignatureBatch{Of: fmt.Sprintf("slot %d", slot)}
+	*s = append(*s, segmentBatch{b, block, payload})
+	return b
+}
+
+// drop forgets the last batch, if there is one.
+func (s *segmentSignatures) drop() { *s = (*s)[:max(0, len(*s)-1)] }
+
+// verify verifies all at once. If some are wrong it tells the first block that they are in, with ErrPayload if they are in its payload.
+func (s segmentSignatures) verify() (wrong int, err error) {
 	var all transition.SignatureBatch
-	for _, b := range batches {
-		all.Append(b)
+	for _, b := range s {
+		all.Append(b.SignatureBatch)
 	}
 	if err = all.Verify(); err == nil {
 		return 0, nil
 	}
-	for i, b := range batches {
+	for _, b := range s {
 		if own := b.Verify(); own != nil {
-			return i, own
+			if b.payload {
+				own = fmt.Errorf("%w: %w", ErrPayload, own)
+			}
+			return b.block, own
 		}
 	}
 	return 0, err

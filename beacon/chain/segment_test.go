@@ -160,3 +160,70 @@ func TestCheckpointsInsideASegment(t *testing.T) {
 		}
 	}
 }
+
+// envelopes is the payloads of a history's blocks.
+func (h *history) envelopes() (out []*types.SignedExecutionPayloadEnvelope) {
+	for _, i := range h.items {
+		if i.tip.Payload != nil {
+			out = append(out, i.tip.Payload)
+		}
+	}
+	return out
+}
+
+// From Gloas on the payloads of a run come with it, and their signatures go into the same batch; what is wrong with one is told as such.
+func TestASegmentBringsItsPayloads(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, params.Gloas, nil)
+	blocks, h := w.run(12)
+	payloads := h.envelopes()
+	if len(payloads) != len(blocks) {
+		t.Fatalf("%d payloads of %d blocks", len(payloads), len(blocks))
+	}
+	wrong := func(at int, change func(*types.SignedExecutionPayloadEnvelope)) []*types.SignedExecutionPayloadEnvelope {
+		out := slices.Clone(payloads)
+		other := *payloads[at]
+		change(&other)
+		out[at] = &other
+		return out
+	}
+
+	_, err := w.ImportSegment(ctx, blocks, RangeSync, wrong(4, func(p *types.SignedExecutionPayloadEnvelope) { p.Message.BeaconBlockRoot[0] ^= 1 })...)
+	if err == nil || !strings.Contains(err.Error(), "not of the segment") {
+		t.Fatalf("a payload of another block: %v", err)
+	}
+
+	n, err := w.ImportSegment(ctx, blocks, RangeSync, wrong(4, func(p *types.SignedExecutionPayloadEnvelope) { p.Signature = payloads[5].Signature })...)
+	var rejected *RejectedError
+	if n != 0 || !errors.As(err, &rejected) || rejected.Slot != 5 || !errors.Is(err, ErrPayload) {
+		t.Fatalf("%d blocks, %v; want none, and the signature of the payload of slot 5", n, err)
+	}
+
+	n, err = w.ImportSegment(ctx, blocks, RangeSync, wrong(4, func(p *types.SignedExecutionPayloadEnvelope) { p.Message.BuilderIndex ^= 1 })...)
+	if n != 5 || !errors.As(err, &rejected) || rejected.Slot != 5 || !errors.Is(err, ErrPayload) {
+		t.Fatalf("%d blocks, %v; want 5, and the payload of slot 5", n, err)
+	}
+	if b := w.index.get(h.items[4].tip.Root); b == nil || b.PayloadKnown() {
+		t.Fatal("the block of slot 5 is fine and its payload is not")
+	}
+	if b := w.index.get(h.items[3].tip.Root); !b.PayloadKnown() {
+		t.Fatal("the payload of slot 4 is not known")
+	}
+
+	n, err = w.ImportSegment(ctx, blocks, RangeSync, slices.Delete(slices.Clone(payloads), 7, 8)...)
+	if n != 8 || !errors.Is(err, ErrUnknownParent) {
+		t.Fatalf("%d blocks, %v; want 8: the one of slot 9 builds on a payload that is missing", n, err)
+	}
+
+	n, err = w.ImportSegment(ctx, blocks, RangeSync, payloads...)
+	if check(t, err); n != len(blocks) {
+		t.Errorf("%d of %d blocks", n, len(blocks))
+	}
+	w.wantHead(h.tip())
+	for _, i := range h.items {
+		if b := w.index.get(i.tip.Root); !b.PayloadKnown() {
+			t.Errorf("the payload of slot %d is not known", i.tip.Slot)
+		}
+	}
+}

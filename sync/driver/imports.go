@@ -107,48 +107,24 @@ func (d *Driver) hold(ctx context.Context, hold bool) {
 
 // importBatch imports a batch of range sync.
 func (d *Driver) importBatch(ctx context.Context, c *content) (download.Result, download.Part, string) {
-	if c.blocks[len(c.blocks)-1].Cx.Fork >= params.Gloas {
-		return d.importApart(ctx, c)
-	}
 	signed := make([]*types.SignedBeaconBlock, len(c.blocks))
+	var payloads []*types.SignedExecutionPayloadEnvelope
 	for i := range c.blocks {
+		root := c.blocks[i].Root
 		signed[i] = c.blocks[i].Signed
-		if err := d.handOverData(ctx, c, c.blocks[i].Root); err != nil {
+		if payload := c.payloads[root]; payload != nil {
+			payloads = append(payloads, payload)
+		}
+		if err := d.handOverData(ctx, c, root); err != nil {
 			return download.Wrong, download.Blobs, err.Error()
 		}
 	}
-	_, err := d.chain.ImportSegment(ctx, signed, chain.RangeSync)
-	return resultOf(err)
-}
-
-// importApart imports a batch whose payloads travel apart: each block may build on the payload before.
-func (d *Driver) importApart(ctx context.Context, c *content) (download.Result, download.Part, string) {
-	for i := range c.blocks {
-		root := c.blocks[i].Root
-		if c.blocks[i].Cx.Fork < params.Gloas {
-			if err := d.handOverData(ctx, c, root); err != nil {
-				return download.Wrong, download.Blobs, err.Error()
-			}
-		}
-		if _, err := d.chain.ImportBlock(ctx, c.blocks[i].Signed, chain.RangeSync); err != nil {
-			return resultOf(err)
-		}
-		payload := c.payloads[root]
-		if payload == nil {
-			continue
-		}
-		if err := d.handOverData(ctx, c, root); err != nil {
-			return download.Wrong, download.Columns, err.Error()
-		}
-		if _, err := d.chain.ImportPayload(ctx, payload, chain.RangeSync); err != nil {
-			result, part, reason := resultOf(err)
-			if part == download.Blocks {
-				part = download.Payloads
-			}
-			return result, part, reason
-		}
+	_, err := d.chain.ImportSegment(ctx, signed, chain.RangeSync, payloads...)
+	result, part, reason := resultOf(err)
+	if part == download.Blocks && errors.Is(err, chain.ErrPayload) {
+		part = download.Payloads
 	}
-	return download.Imported, 0, ""
+	return result, part, reason
 }
 
 // handOverData gives the chain the data of a block that is about to be imported.
