@@ -1,6 +1,7 @@
 package apiclient
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,33 +111,86 @@ func statusError(path string, response *http.Response) error {
 	return &StatusError{path, response.StatusCode, message[:min(len(message), errorText)]}
 }
 
-// get asks for a small answer in JSON and decodes the field data.
-func (c *Client) get(ctx context.Context, path string, data any) error {
+// query is one request, and how large its answer may be.
+type query struct {
+	method, path string
+	values       url.Values
+	header       http.Header
+	body         []byte
+	most         int64 // bytes of the answer
+}
+
+// do makes a request and gives the whole answer.
+func (c *Client) do(ctx context.Context, q query) (http.Header, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	request, err := c.request(ctx, path, "application/json")
+	target := c.base.JoinPath(q.path)
+	target.RawQuery = q.values.Encode()
+	request, err := http.NewRequestWithContext(ctx, q.method, target.String(), bytes.NewReader(q.body))
 	if err != nil {
-		return err
+		return nil, nil, err
+	}
+	for name, values := range q.header {
+		request.Header[name] = values
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", c, err)
+		return nil, nil, fmt.Errorf("ask %s: %w", c, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return statusError(path, response)
+		return nil, nil, statusError(q.path, response)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, smallAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, q.most+1))
 	if err != nil {
-		return fmt.Errorf("read the answer of %s: %w", c, err)
+		return nil, nil, fmt.Errorf("read the answer of %s: %w", c, err)
 	}
-	if len(body) > smallAnswer {
-		return fmt.Errorf("%s: answer of more than %d bytes", path, smallAnswer)
+	if int64(len(body)) > q.most {
+		return nil, nil, fmt.Errorf("%s: answer of more than %d bytes", q.path, q.most)
 	}
-	if err := json.Unmarshal(body, &struct {
-		Data any `json:"data"`
-	}{data}); err != nil {
-		return fmt.Errorf("%s: answer: %w", path, err)
+	return response.Header, body, nil
+}
+
+// ask makes a request whose answer is JSON, and decodes all of it.
+func (c *Client) ask(ctx context.Context, q query, answer any) error {
+	if q.header == nil {
+		q.header = http.Header{}
+	}
+	q.header.Set("Accept", "application/json")
+	if q.body != nil {
+		q.header.Set("Content-Type", "application/json")
+	}
+	_, body, err := c.do(ctx, q)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return fmt.Errorf("%s: answer: %w", q.path, err)
 	}
 	return nil
+}
+
+// get asks for a small answer in JSON and decodes the field data.
+func (c *Client) get(ctx context.Context, path string, data any) error {
+	return c.ask(ctx, query{method: http.MethodGet, path: path, most: smallAnswer}, &struct {
+		Data any `json:"data"`
+	}{data})
+}
+
+// post sends JSON and wants no more than to hear that it was taken.
+func (c *Client) post(ctx context.Context, path string, body []byte) error {
+	return c.send(ctx, query{path: path, body: body})
+}
+
+// send is post with more to say.
+func (c *Client) send(ctx context.Context, q query) error {
+	q.method, q.most = http.MethodPost, smallAnswer
+	if q.header == nil {
+		q.header = http.Header{}
+	}
+	if q.header.Get("Content-Type") == "" {
+		q.header.Set("Content-Type", "application/json")
+	}
+	_, _, err := c.do(ctx, q)
+	return err
 }

@@ -1,12 +1,10 @@
 package apiclient
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/cresset/cresset/beacon/ssz"
@@ -85,24 +83,4 @@ func (c *Client) SubmitBLSChange(ctx context.Context, change *types.SignedBLSToE
 		return err
 	}
 	return c.post(ctx, "/eth/v1/beacon/pool/bls_to_execution_changes", list)
-}
-
-// post sends JSON and wants no more than to hear that it was taken.
-func (c *Client) post(ctx context.Context, path string, body []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base.JoinPath(path).String(), bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := c.http.Do(request)
-	if err != nil {
-		return fmt.Errorf("send to %s: %w", c, err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return statusError(path, response)
-	}
-	return nil
 }
