@@ -62,3 +62,10 @@ func (r *Registry) Seconds(name, help string) prometheus.Histogram {
 	r.r.MustRegister(h)
 	return h
 }
+
+// SecondsVec adds histograms like Seconds, told apart by labels.
+func (r *Registry) SecondsVec(name, help string, labels ...string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}, labels)
+	r.r.MustRegister(h)
+	return h
+}
