@@ -81,7 +81,7 @@ var table = []row{
 	{4, "validator/doppel", nil, nil},
 	{5, "beacon/chain", nil, nil},
 	{5, "gossip/subnets", nil, nil},
-	{5, "validator/attest", nil, nil},
+	{5, "validator/attest", nil, []string{bitfield}},
 	{5, "validator/propose", nil, nil},
 	{5, "validator/synccomm", nil, nil},
 	{5, "validator/prepare", nil, nil},
@@ -101,7 +101,7 @@ var table = []row{
 	{free, "beacon/recorded", nil, []string{snappy}},
 	{9, "cmd/cresset", nil, []string{"github.com/spf13/cobra", snappy, "golang.org/x/term", "golang.org/x/crypto/sha3"}},
 	{9, "cmd/cresset-beacon", nil, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint", yaml, "golang.org/x/term"}},
-	{9, "cmd/cresset-validator", nil, []string{"github.com/spf13/cobra", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint"}},
+	{9, "cmd/cresset-validator", nil, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/lmittmann/tint", "golang.org/x/term"}},
 	{free, "cmd/*", nil, nil},
 	{free, "tools/*", nil, nil},
 }
@@ -112,8 +112,12 @@ var validatorSide = []string{
 	"beacon/params", "beacon/ssz", "beacon/bls", "beacon/types", "beacon/clock", "beacon/apiclient", "beacon/metrics", "keystore",
 }
 
-// validatorTools is what the operator's tools may import of the validator's side: the database that they fill and show, and the signer of exits and changes.
-var validatorTools = map[string][]string{"cmd/cresset": {"validator/protection", "validator/signer"}}
+// validatorTools is what commands may import of the validator's side: the operator's tools the database that they fill and show, and the signer of exits and
+// changes; the validator client its composition root.
+var validatorTools = map[string][]string{
+	"cmd/cresset":           {"validator/protection", "validator/signer"},
+	"cmd/cresset-validator": {"validator/client"},
+}
 
 // rowOf finds the row of a package; "_test" at the end of a test package's import path is not part of it.
 func rowOf(name string) (row, bool) {

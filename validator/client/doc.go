@@ -1,0 +1,12 @@
+// Package client puts a validator client together: it reads keys, opens slashing protection, waits for beacon nodes and runs the duties. It decides nothing.
+//
+// Layer: 7. It imports all of validator/*, keystore and beacon/{apiclient,clock,metrics,params,types}.
+//
+//	config.go   Config and what of it is wrong
+//	client.go   Run: in order up, in reverse down
+//	keys.go     keystores, locks and slashing protection
+//	summary.go  what became of an epoch's votes
+//	serve.go    metrics
+//
+// Goroutines: Run owns all of them and waits for them.
+package client
