@@ -199,7 +199,9 @@ func (a *Attester) publish(ctx context.Context, slot types.Slot, signed []signed
 		for i, s := range signed {
 			votes[i] = types.SingleAttestation{CommitteeIndex: s.seat.Committee, AttesterIndex: s.seat.Validator, Data: *s.data, Signature: s.signature}
 		}
-		return a.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error { return c.SubmitSingleAttestations(ctx, cx, votes) })
+		return a.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error {
+			return c.SubmitSingleAttestations(ctx, cx, votes)
+		})
 	}
 	votes := make([]types.Attestation, len(signed))
 	for i, s := range signed {

@@ -133,4 +133,3 @@ func admit(s *signer.Signer, store *protection.Store, keys []keystore.Result, lo
 	}
 	return nil
 }
-

@@ -131,4 +131,6 @@ func active(s types.ValidatorStatus) bool {
 	return false
 }
 
-func (t *Tracker) epoch(slot types.Slot) types.Epoch { return types.ComputeEpochAtSlot(t.cfg.Spec, slot) }
+func (t *Tracker) epoch(slot types.Slot) types.Epoch {
+	return types.ComputeEpochAtSlot(t.cfg.Spec, slot)
+}
