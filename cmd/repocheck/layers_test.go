@@ -69,6 +69,7 @@ var table = []row{
 	{3, "sync/light", nil, nil},
 	{3, "validator/signer", nil, nil},
 	{3, "validator/nodes", nil, nil},
+	{free, "validator/nodes/nodestest", nil, nil},
 	{4, "gossip", nil, []string{snappy}},
 	{4, "sync/reqresp", nil, []string{snappy}},
 	{free, "sync/reqresp/reqresptest", nil, nil},

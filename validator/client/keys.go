@@ -89,6 +89,8 @@ func openProtection(cfg *Config, root types.Root, keys []keystore.Result, log *s
 	switch {
 	case errors.Is(err, keystore.ErrLocked):
 		return nil, err // whoever has it may end
+	case err != nil && !exists(where.Path) && !exists(where.Marker):
+		return nil, &OperatorError{fmt.Errorf("%w; where these keys never signed anything, --init makes one; else import their history with cresset protection import", err)}
 	case err != nil:
 		return nil, &OperatorError{err}
 	}

@@ -36,15 +36,15 @@ type epochDuties struct {
 	root       types.Root // of the block that the committees depend on
 	attesters  map[types.Slot][]Attester
 	proposers  map[types.Slot]apiclient.ProposerDuty
-	proposedAt types.Epoch // when proposers were fetched
-	members    int         // validators that were asked for
+	proposedAt types.Epoch            // when proposers were fetched
+	members    []types.ValidatorIndex // that were asked for; nil for duties that have to be fetched anew
 	subscribed bool
 }
 
 // period is a sync committee.
 type period struct {
 	seats      []apiclient.SyncDuty
-	members    int
+	members    []types.ValidatorIndex
 	subscribed bool
 }
 

@@ -3,6 +3,7 @@ package duties
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cresset/cresset/beacon/apiclient"
 	"github.com/cresset/cresset/beacon/params"
@@ -55,7 +56,7 @@ func (t *Tracker) follow(head apiclient.HeadEvent) {
 		}
 		t.cfg.Log.Info("duties have changed with the chain", "epoch", epoch, "depended", e.root, "depends", root)
 		next := *e // the old duties stand until there are others
-		next.root, next.members, next.proposedAt = root, -1, params.FarFutureEpoch
+		next.root, next.members, next.proposedAt = root, nil, params.FarFutureEpoch
 		t.mu.epochs[epoch] = &next
 	}
 }
@@ -140,7 +141,7 @@ func (t *Tracker) fetchEpoch(ctx context.Context, now, epoch types.Epoch, indice
 	t.mu.Lock()
 	e := t.mu.epochs[epoch]
 	t.mu.Unlock()
-	if e == nil || e.members != len(indices) {
+	if e == nil || !slices.Equal(e.members, indices) {
 		made, err := t.fetchAttesters(ctx, epoch, indices)
 		if err != nil {
 			return fmt.Errorf("attester duties of epoch %d: %w", epoch, err)
@@ -208,7 +209,7 @@ func (t *Tracker) fetchAttesters(ctx context.Context, epoch types.Epoch, indices
 			return nil, fmt.Errorf("position %d in a committee of %d", d.Position, d.CommitteeLength)
 		}
 	}
-	return &epochDuties{root: got.root, attesters: t.prove(got.list), members: len(indices)}, nil
+	return &epochDuties{root: got.root, attesters: t.prove(got.list), members: indices}, nil
 }
 
 // fetchPeriod fetches the sync committee of an epoch's period.
@@ -221,14 +222,14 @@ func (t *Tracker) fetchPeriod(ctx context.Context, epoch types.Epoch, indices []
 	t.mu.Lock()
 	p := t.mu.periods[number]
 	t.mu.Unlock()
-	if p == nil || p.members != len(indices) {
+	if p == nil || !slices.Equal(p.members, indices) {
 		seats, err := nodes.Read(ctx, t.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) ([]apiclient.SyncDuty, error) {
 			return c.SyncDuties(ctx, epoch, indices)
 		})
 		if err != nil {
 			return fmt.Errorf("sync committee of epoch %d: %w", epoch, err)
 		}
-		p = &period{members: len(indices)}
+		p = &period{members: indices}
 		for _, s := range seats {
 			if t.cfg.Signer.Has(s.Pubkey) {
 				p.seats = append(p.seats, s)

@@ -99,9 +99,10 @@ func (n *Nodes) judge(ctx context.Context, x *node, tier Tier, why error) {
 	switch {
 	case tier >= Unreachable:
 		x.known = false
-	case before >= Unreachable && n.mu.from != nil: // the first ones are no returns
+	case before >= Unreachable && x.served:
 		x.heldUntil = n.cfg.Time.Now().Add(n.cfg.HoldDown)
 	}
+	x.served = x.served || tier < Unreachable
 	var count [Refused + 1]int
 	for _, y := range n.mu.nodes {
 		count[y.tier]++

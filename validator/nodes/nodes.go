@@ -76,6 +76,7 @@ type condition struct {
 	latency   time.Duration
 	heldUntil time.Time
 	known     bool   // is of our chain, as far as it said since it was last unreachable
+	served    bool   // could be asked at some time
 	said      string // the last failure, for telling each once
 }
 
