@@ -108,3 +108,18 @@ func (c *Clock) Slots(ctx context.Context, handled types.Slot, f func()) error {
 		}
 	}
 }
+
+// Until gives a context that ends at a time, or with its parent.
+func (c *Clock) Until(ctx context.Context, t time.Time) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	over, stop := c.After(t.Sub(c.Now()))
+	go func() {
+		defer stop()
+		select {
+		case <-over:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}

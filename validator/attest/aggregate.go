@@ -49,7 +49,7 @@ func (a *Attester) aggregate(ctx context.Context, slot types.Slot, seats []dutie
 		}
 	}
 	if len(signed) > 0 {
-		err := a.retry(ctx, func() error {
+		err := a.cfg.Nodes.Retry(ctx, a.cfg.Clock.SlotDuration()/8, func() error {
 			return a.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error { return c.SubmitAggregates(ctx, cx, signed) })
 		})
 		if err != nil {

@@ -74,17 +74,8 @@ func (a *Attester) slot(ctx context.Context, slot types.Slot) {
 	if len(seats) == 0 {
 		return
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := a.cfg.Clock.Until(ctx, a.cfg.Clock.StartOf(slot+2))
 	defer cancel()
-	over, stop := a.cfg.Clock.After(a.cfg.Clock.StartOf(slot + 2).Sub(a.cfg.Clock.Now()))
-	defer stop()
-	go func() {
-		select {
-		case <-over:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	votes, ok := a.vote(ctx, slot, seats, headed)
 	if !ok {
 		return
@@ -120,7 +111,7 @@ func (a *Attester) vote(ctx context.Context, slot types.Slot, seats []duties.Att
 	if len(signed) == 0 {
 		return nil, false
 	}
-	if err := a.retry(ctx, func() error { return a.publish(ctx, slot, signed) }); err != nil {
+	if err := a.cfg.Nodes.Retry(ctx, a.cfg.Clock.SlotDuration()/8, func() error { return a.publish(ctx, slot, signed) }); err != nil {
 		missed(len(signed), "no beacon node took the votes", err)
 		return nil, false
 	}
@@ -214,17 +205,4 @@ func (a *Attester) publish(ctx context.Context, slot types.Slot, signed []signed
 
 func (a *Attester) context(slot types.Slot) ssz.Context {
 	return ssz.Context{Spec: a.cfg.Spec, Fork: a.cfg.Spec.ForkAtSlot(slot)}
-}
-
-// retry does something again, a few times a slot, until it succeeds or the context ends. It gives the last failure.
-func (a *Attester) retry(ctx context.Context, do func() error) error {
-	for {
-		err := do()
-		if err == nil {
-			return nil
-		}
-		if a.cfg.Clock.WaitUntil(ctx, a.cfg.Clock.Now().Add(a.cfg.Clock.SlotDuration()/8)) != nil {
-			return err
-		}
-	}
 }

@@ -25,7 +25,7 @@ func (a *Attester) data(ctx context.Context, slot types.Slot, seats []duties.Att
 			if electra {
 				index = 0
 			}
-			if err := a.retry(ctx, func() (err error) {
+			if err := a.cfg.Nodes.Retry(ctx, a.cfg.Clock.SlotDuration()/8, func() (err error) {
 				shared, err = nodes.Read(ctx, a.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) (*types.AttestationData, error) {
 					d, err := c.AttestationData(ctx, a.context(slot), slot, index)
 					if err == nil {

@@ -118,3 +118,20 @@ func (n *Nodes) Broadcast(ctx context.Context, send func(context.Context, *apicl
 	}
 	return errors.Join(failures...)
 }
+
+// Retry does something again, with pauses, until it succeeds or the context ends. It gives the last failure that is not the context's.
+func (n *Nodes) Retry(ctx context.Context, pause time.Duration, do func() error) error {
+	var last error
+	for {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		if !n.pause(ctx, pause) {
+			return last
+		}
+	}
+}

@@ -71,18 +71,8 @@ func (p *Proposer) Run(ctx context.Context, handled types.Slot) error {
 // slot proposes the block of a slot; it is given up when the slot is over.
 func (p *Proposer) slot(ctx context.Context, duty apiclient.ProposerDuty) {
 	start := p.cfg.Clock.StartOf(duty.Slot)
-	left := p.cfg.Clock.StartOf(duty.Slot + 1).Sub(p.cfg.Clock.Now())
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := p.cfg.Clock.Until(ctx, p.cfg.Clock.StartOf(duty.Slot+1))
 	defer cancel()
-	over, stop := p.cfg.Clock.After(left)
-	defer stop()
-	go func() {
-		select {
-		case <-over:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	epoch := types.ComputeEpochAtSlot(p.cfg.Spec, duty.Slot)
 	block, why, err := p.propose(ctx, epoch, duty)
 	if err != nil {
@@ -130,7 +120,7 @@ func (p *Proposer) propose(ctx context.Context, epoch types.Epoch, duty apiclien
 		return nil, "not signed", err
 	}
 	var made *apiclient.Produced
-	err = p.retry(ctx, func() (err error) {
+	err = p.cfg.Nodes.Retry(ctx, p.cfg.Clock.SlotDuration()/16, func() (err error) {
 		made, err = nodes.Try(ctx, p.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) (*apiclient.Produced, error) {
 			made, err := c.ProduceBlock(ctx, p.cfg.Spec, duty.Slot, o.randao, o.graffiti)
 			if err == nil {
@@ -163,24 +153,11 @@ func (p *Proposer) propose(ctx context.Context, epoch types.Epoch, duty apiclien
 		SignedBlock: types.SignedBeaconBlock{Message: *block, Signature: signature}, KZGProofs: made.Contents.KZGProofs, Blobs: made.Contents.Blobs,
 	}
 	cx := ssz.Context{Spec: p.cfg.Spec, Fork: made.Fork}
-	err = p.retry(ctx, func() error {
+	err = p.cfg.Nodes.Retry(ctx, p.cfg.Clock.SlotDuration()/16, func() error {
 		return p.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error { return c.PublishBlock(ctx, cx, signed) })
 	})
 	if err != nil {
 		return nil, "no beacon node took the block", err
 	}
 	return block, "", nil
-}
-
-// retry does something again until it succeeds or the slot is over. It gives the last failure.
-func (p *Proposer) retry(ctx context.Context, do func() error) error {
-	for {
-		err := do()
-		if err == nil {
-			return nil
-		}
-		if p.cfg.Clock.WaitUntil(ctx, p.cfg.Clock.Now().Add(p.cfg.Clock.SlotDuration()/16)) != nil {
-			return err
-		}
-	}
 }

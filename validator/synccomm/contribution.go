@@ -83,7 +83,7 @@ func (m *Member) contribute(ctx context.Context, slot types.Slot, head types.Roo
 		signed = append(signed, types.SignedContributionAndProof{Message: *proofs[i], Signature: result.Signature})
 	}
 	if len(signed) > 0 {
-		err := m.retry(ctx, func() error {
+		err := m.cfg.Nodes.Retry(ctx, m.cfg.Clock.SlotDuration()/8, func() error {
 			return m.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error {
 				return c.SubmitContributions(ctx, m.context(slot), signed)
 			})

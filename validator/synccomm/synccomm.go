@@ -60,17 +60,8 @@ func (m *Member) slot(ctx context.Context, slot types.Slot, seats []apiclient.Sy
 	if _, err := m.cfg.Nodes.WaitHead(ctx, slot, due(m.cfg.Spec.GetSyncMessageDueMs(fork))); err != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := m.cfg.Clock.Until(ctx, m.cfg.Clock.StartOf(slot+1))
 	defer cancel()
-	over, stop := m.cfg.Clock.After(m.cfg.Clock.StartOf(slot + 1).Sub(m.cfg.Clock.Now()))
-	defer stop()
-	go func() {
-		select {
-		case <-over:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	head, err := m.messages(ctx, slot, seats)
 	if err != nil {
 		m.cfg.Metrics.Duties.WithLabelValues("sync_message", "missed").Add(float64(len(seats)))
@@ -95,7 +86,7 @@ var errOptimistic = errors.New("the head's payload is not verified")
 // messages signs the head and hands the messages in. It gives the head.
 func (m *Member) messages(ctx context.Context, slot types.Slot, seats []apiclient.SyncDuty) (types.Root, error) {
 	var head types.Root
-	err := m.retry(ctx, func() (err error) {
+	err := m.cfg.Nodes.Retry(ctx, m.cfg.Clock.SlotDuration()/8, func() (err error) {
 		head, err = nodes.Read(ctx, m.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) (types.Root, error) {
 			root, optimistic, err := c.Head(ctx)
 			if err == nil && optimistic {
@@ -127,7 +118,7 @@ func (m *Member) messages(ctx context.Context, slot types.Slot, seats []apiclien
 	if len(messages) == 0 {
 		return head, errors.Join(failures...)
 	}
-	err = m.retry(ctx, func() error {
+	err = m.cfg.Nodes.Retry(ctx, m.cfg.Clock.SlotDuration()/8, func() error {
 		return m.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error {
 			return c.SubmitSyncMessages(ctx, m.context(slot), messages)
 		})
@@ -139,17 +130,4 @@ func (m *Member) messages(ctx context.Context, slot types.Slot, seats []apiclien
 	m.cfg.Log.Info("signed for the sync committee", "slot", slot, "messages", len(messages), "head", head,
 		"after", m.cfg.Clock.Now().Sub(m.cfg.Clock.StartOf(slot)).Round(time.Millisecond))
 	return head, nil
-}
-
-// retry does something again until it succeeds or the context ends. It gives the last failure.
-func (m *Member) retry(ctx context.Context, do func() error) error {
-	for {
-		err := do()
-		if err == nil {
-			return nil
-		}
-		if m.cfg.Clock.WaitUntil(ctx, m.cfg.Clock.Now().Add(m.cfg.Clock.SlotDuration()/8)) != nil {
-			return err
-		}
-	}
 }
