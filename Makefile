@@ -8,7 +8,7 @@ BENCH_PKGS ?= ./...
 CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
 RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live e2e-partition kill kill-signer nonfinality faults clean
+.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live e2e-partition kill kill-signer nonfinality faults clean devnet e2e-devnet e2e-forks
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,26 @@ geth: ## build geth, the execution client of the tests with the build tag geth, 
 
 bin/geth:
 	$(MAKE) geth
+
+NODES      ?= 2
+VALIDATORS ?= 64
+PRESET     ?= minimal
+SLOT       ?= 4
+FORK       ?= fulu
+EL         ?= geth
+UNTIL      ?=
+DEVNET      = bin/cresset devnet --nodes $(NODES) --validators $(VALIDATORS) --preset $(PRESET) --slot-seconds $(SLOT)
+
+devnet: build bin/geth ## a network on this machine: NODES=2 VALIDATORS=64 PRESET=minimal SLOT=4 FORK=fulu EL=geth|mock UNTIL=finalized:3|operations|slot:N
+	$(DEVNET) --fork "$(FORK)" --el $(EL) --until "$(UNTIL)"
+
+e2e-devnet: build bin/geth ## two nodes with geth finalize epoch 3
+	$(DEVNET) --until finalized:3
+	@echo "e2e-devnet: finalized:3 with geth: ok"
+
+e2e-forks: build bin/geth ## two nodes with geth finalize in each of deneb, electra and fulu
+	$(DEVNET) --fork deneb:0,electra:3,fulu:6 --until finalized:7
+	@echo "e2e-forks: deneb, electra and fulu with geth: ok"
 
 e2e-geth: bin/geth ## recorded chains with a real geth behind the node; geth and the node are killed on the way
 	$(GO) vet -tags geth ./beacon/engine ./beacon/node

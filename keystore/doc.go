@@ -4,6 +4,7 @@
 // Layer: 0. It imports beacon/bls.
 //
 //	keystore.go   Keystore: one encrypted key, its JSON
+//	cheap.go      encryption for keys of development networks
 //	crypto.go     encryption and decryption, bounds on the cost that a file may demand
 //	password.go   Password: normalised, never printed
 //	derive.go     paths, derivation of keys from a seed

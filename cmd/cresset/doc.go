@@ -1,5 +1,5 @@
 // Command cresset holds the operator's tools: it replays recorded chains, reads, hashes, proves and compares SSZ, makes and keeps
-// validators' keys, deposits, exits and withdrawal changes, and looks after the database of slashing protection.
+// validators' keys, deposits, exits and withdrawal changes, looks after the database of slashing protection, and runs development networks.
 //
 // Layer: 9.
 //

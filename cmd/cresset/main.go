@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	// What cobra refuses itself, before a command runs, is wrong usage: unknown commands and flags, values that do not parse.
 	code := exitUsage
 	root.PersistentPreRun = func(*cobra.Command, []string) { code = exitFailed }
-	root.AddCommand(replayCommand(), sszCommand(), keysCommand(), depositCommand(), exitCommand(), blsChangeCommand(), protectionCommand())
+	root.AddCommand(replayCommand(), sszCommand(), keysCommand(), depositCommand(), exitCommand(), blsChangeCommand(), protectionCommand(), devnetCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

@@ -1,0 +1,138 @@
+package devnet
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/transition"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// beacon is the API of one beacon node.
+type beacon struct {
+	spec *params.Spec
+	url  string
+}
+
+func (b *beacon) get(ctx context.Context, path string, data any) error {
+	body, err := ask(ctx, http.MethodGet, b.url+path, "application/json", nil, nil)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Data any `json:"data"`
+	}{data}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// identity is the multiaddr of the node, by TCP and with its peer id.
+func (b *beacon) identity(ctx context.Context, port int) (string, error) {
+	var data struct {
+		PeerID string `json:"peer_id"`
+	}
+	if err := b.get(ctx, "/eth/v1/node/identity", &data); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/p2p/%s", port, data.PeerID), nil
+}
+
+func (b *beacon) peers(ctx context.Context) (int, error) {
+	var data struct {
+		Connected int `json:"connected,string"`
+	}
+	err := b.get(ctx, "/eth/v1/node/peer_count", &data)
+	return data.Connected, err
+}
+
+// head is the root and the slot of the node's head.
+func (b *beacon) head(ctx context.Context) (root string, slot types.Slot, err error) {
+	var data struct {
+		Root   string `json:"root"`
+		Header struct {
+			Message struct {
+				Slot uint64 `json:"slot,string"`
+			} `json:"message"`
+		} `json:"header"`
+	}
+	err = b.get(ctx, "/eth/v1/beacon/headers/head", &data)
+	return data.Root, types.Slot(data.Header.Message.Slot), err
+}
+
+// block gives a block by its root or slot.
+func (b *beacon) block(ctx context.Context, id string) (*types.SignedBeaconBlock, error) {
+	data, err := ask(ctx, http.MethodGet, b.url+"/eth/v2/beacon/blocks/"+id, "application/octet-stream", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	signed, _, err := types.DecodeSignedBeaconBlock(b.spec, data)
+	return signed, err
+}
+
+// state gives a state by its root, with what follows from it.
+func (b *beacon) state(ctx context.Context, env *transition.Env, id string) (*transition.State, error) {
+	data, err := ask(ctx, http.MethodGet, b.url+"/eth/v2/debug/beacon/states/"+id, "application/octet-stream", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	decoded, err := types.DecodeBeaconState(b.spec, data)
+	if err != nil {
+		return nil, err
+	}
+	return transition.NewState(decoded, env)
+}
+
+// event is one event of the node's stream.
+type event struct {
+	node  int
+	topic string
+	data  []byte
+}
+
+// maxEvent bounds one line of the stream.
+const maxEvent = 1 << 20
+
+// events hands on what the node's stream has of some topics until it breaks.
+func (b *beacon) events(ctx context.Context, node int, topics []string, to chan<- event) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/eth/v1/events?topics="+strings.Join(topics, ","), nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Accept", "text/event-stream")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("event stream: HTTP %s", answer.Status)
+	}
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, maxEvent)
+	topic := ""
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch name {
+		case "event":
+			topic = value
+		case "data":
+			select {
+			case to <- event{node, topic, []byte(value)}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("event stream of %s ended", b.url)
+}

@@ -1,0 +1,274 @@
+package devnet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
+	"github.com/cresset/cresset/beacon/transition"
+	"github.com/cresset/cresset/beacon/types"
+)
+
+// watcher follows all nodes. One goroutine owns it; those that read the event streams only hand events over.
+type watcher struct {
+	*network
+	seen    *seen
+	oracle  *oracle
+	table   *table
+	events  chan event
+	down    map[*process]bool // by a fault
+	unread  int               // votes that no committee was known for
+	traffic *traffic
+}
+
+// eventQueue is how many events may wait; a stream waits too when it is full.
+const eventQueue = 4096
+
+// topics are what is followed of each node.
+var topics = [...]string{"block", "attestation", "single_attestation"}
+
+func newWatcher(n *network) *watcher {
+	return &watcher{
+		network: n, seen: newSeen(n.spec, n.root), oracle: newOracle(proposerLoss, attesterLoss), table: newTable(n.cfg.Out, n.cfg.Live),
+		events: make(chan event, eventQueue), down: map[*process]bool{}, traffic: newTraffic(n),
+	}
+}
+
+// follow reads the event stream of a node, again and again, for a node may stand still for a time.
+func (w *watcher) follow(ctx context.Context, i int) {
+	for ctx.Err() == nil {
+		_ = w.nodes[i].api.events(ctx, i, topics[:], w.events) // the process's end is told elsewhere, and a stream that broke is opened again
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// errDeadline is the end of a run that did not reach what it was to reach.
+var errDeadline = errors.New("deadline")
+
+// watch follows the network until it has reached what it was to reach.
+func (w *watcher) watch(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for i := range w.nodes {
+		go w.follow(ctx, i)
+	}
+	deadline, bounded := w.cfg.Until.deadline(w.spec)
+	// A slot's line is written shortly before its end, when aggregates were sent; faults and traffic begin with a slot.
+	next := types.Slot(0)
+	for {
+		begin := time.NewTimer(time.Until(w.startOf(next)))
+		if err := w.handle(ctx, begin.C); err != nil {
+			return err
+		}
+		if err := w.fault(next); err != nil {
+			return err
+		}
+		if err := w.traffic.send(ctx, next, w.seen); err != nil {
+			return err
+		}
+		line := time.NewTimer(time.Until(w.startOf(next).Add(w.spec.SlotDuration() * 9 / 10)))
+		if err := w.handle(ctx, line.C); err != nil {
+			return err
+		}
+		w.table.line(w.row(ctx, next))
+		if w.reached() {
+			return nil
+		}
+		if bounded && next >= deadline {
+			return fmt.Errorf("%w: %v is not reached at the end of slot %d", errDeadline, w.cfg.Until, next)
+		}
+		next++
+	}
+}
+
+func (w *watcher) startOf(slot types.Slot) time.Time {
+	return w.time.Add(time.Duration(slot) * w.spec.SlotDuration())
+}
+
+// handle takes events until a time comes.
+func (w *watcher) handle(ctx context.Context, stop <-chan time.Time) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-w.processes.failed:
+			return err
+		case <-stop:
+			return nil
+		case e := <-w.events:
+			if err := w.event(ctx, e); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+}
+
+// event takes one event.
+func (w *watcher) event(ctx context.Context, e event) error {
+	switch e.topic {
+	case "block":
+		var data struct {
+			Block string `json:"block"`
+		}
+		if err := json.Unmarshal(e.data, &data); err != nil {
+			return fmt.Errorf("block event: %w", err)
+		}
+		root, err := parseHex(data.Block)
+		if err != nil || len(root) != len(types.Root{}) {
+			return fmt.Errorf("block event: the root is %q, want 32 bytes in hexadecimal", data.Block)
+		}
+		return w.block(ctx, e.node, types.Root(root))
+	case "single_attestation":
+		var a types.SingleAttestation
+		if err := ssz.UnmarshalJSON(w.electra(), e.data, ssz.Container(&a)); err != nil {
+			return fmt.Errorf("single_attestation event: %w", err)
+		}
+		w.oracle.vote(a.AttesterIndex, a.Data)
+	case "attestation":
+		return w.attestation(e.data)
+	}
+	return nil
+}
+
+func (w *watcher) electra() ssz.Context { return ssz.Context{Spec: w.spec, Fork: params.Electra} }
+
+// attestation takes an event of a vote or of an aggregate; its fork is that of its slot.
+func (w *watcher) attestation(data []byte) error {
+	var peek struct {
+		Data struct {
+			Slot uint64 `json:"slot,string"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(data, &peek); err != nil {
+		return fmt.Errorf("attestation event: %w", err)
+	}
+	var a types.Attestation
+	cx := ssz.Context{Spec: w.spec, Fork: w.spec.ForkAtSlot(types.Slot(peek.Data.Slot))}
+	if err := ssz.UnmarshalJSON(cx, data, ssz.Container(&a)); err != nil {
+		return fmt.Errorf("attestation event: %w", err)
+	}
+	if w.seen.head != nil {
+		w.votes(w.seen.head, &a)
+	}
+	return nil
+}
+
+// votes gives the oracle the votes of an attestation, whose committees a state knows.
+func (w *watcher) votes(s *transition.State, a *types.Attestation) {
+	voters, err := s.GetAttestingIndices(a)
+	if err != nil {
+		w.unread++
+		return
+	}
+	for _, v := range voters {
+		w.oracle.vote(v, a.Data)
+	}
+}
+
+// block takes a block that a node told of, and those below it that nobody told of.
+func (w *watcher) block(ctx context.Context, from int, root types.Root) error {
+	if root == w.seen.genesis || w.seen.blocks[root] != nil {
+		return nil
+	}
+	api := w.nodes[from].api
+	signed, err := api.block(ctx, root.String())
+	if err != nil {
+		return w.unlessDown(from, fmt.Errorf("block %v: %w", root, err))
+	}
+	block := &signed.Message
+	if err := w.block(ctx, from, block.ParentRoot); err != nil {
+		return err
+	}
+	state, err := api.state(ctx, w.env, block.StateRoot.String())
+	if err != nil {
+		return w.unlessDown(from, fmt.Errorf("state of the block of slot %d: %w", block.Slot, err))
+	}
+	w.oracle.block(block.ProposerIndex, block.Slot, root)
+	for i := range block.Body.Attestations {
+		w.votes(state, &block.Body.Attestations[i])
+	}
+	w.seen.add(root, block, state)
+	return nil
+}
+
+// unlessDown is an error, but of a node that a fault is stopping: it says the same again when it is back.
+func (w *watcher) unlessDown(i int, err error) error {
+	if w.down[w.nodes[i].beacon] {
+		return nil
+	}
+	return fmt.Errorf("beacon node %d: %w; its last lines:\n%s", i, err, lastLines(w.nodes[i].beacon.log))
+}
+
+// process is that of a fault.
+func (w *watcher) process(f Fault) *process {
+	n := w.nodes[f.Node]
+	return map[kind]*process{geth: n.geth, beaconOf: n.beacon, validator: n.validator}[f.Kind]
+}
+
+// fault does what is to be done at the beginning of a slot.
+func (w *watcher) fault(slot types.Slot) error {
+	for _, f := range w.cfg.Faults {
+		p := w.process(f)
+		switch slot {
+		case f.First:
+			w.down[p] = true
+			w.processes.stop(p)
+			w.table.note("slot %d: %s is stopped", slot, p.name)
+		case f.Last:
+			if err := w.processes.start(p); err != nil {
+				return err
+			}
+			delete(w.down, p)
+			w.table.note("slot %d: %s is started again", slot, p.name)
+		}
+	}
+	return nil
+}
+
+// reached tells whether the run is at its end.
+func (w *watcher) reached() bool {
+	u := w.cfg.Until
+	switch u.Kind {
+	case UntilFinalized:
+		return uint64(w.seen.final.Epoch) >= u.N
+	case UntilSlot:
+		return w.seen.head != nil && uint64(w.seen.head.Slot) >= u.N
+	case UntilOperations:
+		return w.traffic.allFinal(w.seen)
+	}
+	return false
+}
+
+// row is the line of a slot.
+func (w *watcher) row(ctx context.Context, slot types.Slot) row {
+	r := row{slot: slot, epoch: types.ComputeEpochAtSlot(w.spec, slot), fork: w.spec.ForkAtSlot(slot)}
+	for _, n := range w.nodes {
+		peers, head := "-", ""
+		if !w.down[n.beacon] {
+			if count, err := n.api.peers(ctx); err == nil {
+				peers = fmt.Sprint(count)
+			}
+			head, _, _ = n.api.head(ctx) // a node that does not answer has no head
+		}
+		r.peers, r.heads = append(r.peers, peers), append(r.heads, head)
+	}
+	s := w.seen
+	if s.head == nil {
+		return r
+	}
+	r.justified, r.finalized = s.head.CurrentJustifiedCheckpoint.Epoch, s.final.Epoch
+	if epoch := s.head.GetCurrentEpoch(); epoch > 0 {
+		r.share = fmt.Sprintf("%.1f %%", 100*s.took[epoch-1])
+	}
+	if b := s.blocks[s.headRoot]; b.slot == slot {
+		r.proposer, r.did = fmt.Sprint(b.proposer), b.did
+	}
+	return r
+}
