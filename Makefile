@@ -8,7 +8,7 @@ BENCH_PKGS ?= ./...
 CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
 RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live e2e-partition kill kill-signer nonfinality faults clean devnet e2e-devnet e2e-forks
+.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live e2e-partition kill kill-signer nonfinality faults clean devnet e2e-devnet e2e-forks e2e-abuse
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +118,11 @@ e2e-partition: ## two nodes in two network namespaces are cut apart for 100 slot
 	@mkdir -p bin
 	CRESSET_SUMMARY=$(CURDIR)/bin/e2e-partition.txt $(GO) test -C beacon/node -tags e2e -count=1 -v -timeout 15m -run '^TestE2EPartition$$'
 	@cat bin/e2e-partition.txt
+
+e2e-abuse: ## a hundred hostile peers send a node a thousand messages a second, in every way of a table
+	@mkdir -p bin
+	CRESSET_SUMMARY=$(CURDIR)/bin/e2e-abuse.txt $(GO) test -C beacon/node -tags e2e -count=1 -v -timeout 10m -run '^TestE2EAbuse$$'
+	@cat bin/e2e-abuse.txt
 
 kill: ## the kill test in its long form: KILLS=300
 	CRESSET_KILLS=$(or $(KILLS),300) $(GO) test -count=1 -timeout 0 -run '^TestKilledAtAnyInstant$$' -v ./beacon/chain

@@ -33,6 +33,7 @@ type syncStage struct {
 	files          string
 	offset         time.Duration
 	checkpointSlot types.Slot
+	level          slog.Level // of logs
 }
 
 func newSyncStage(t *testing.T, name string) *syncStage {
@@ -41,7 +42,7 @@ func newSyncStage(t *testing.T, name string) *syncStage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &syncStage{t: t, chain: c, files: t.TempDir(), offset: time.Until(c.TimeAt(c.Head().Message.Slot + 2))}
+	s := &syncStage{t: t, level: slog.LevelDebug, chain: c, files: t.TempDir(), offset: time.Until(c.TimeAt(c.Head().Message.Slot + 2))}
 	if err := recorded.Unpack(name, s.files); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ type runningNode struct {
 // logFile keeps a node's log and shows it if the test fails.
 type logFile struct{ *os.File }
 
-func newLog(t *testing.T, name string) (*logFile, *slog.Logger) {
+func newLog(t *testing.T, name string, level slog.Level) (*logFile, *slog.Logger) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), name+".log"))
 	if err != nil {
@@ -81,7 +82,7 @@ func newLog(t *testing.T, name string) (*logFile, *slog.Logger) {
 		}
 		_ = f.Close()
 	})
-	return &logFile{f}, slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return &logFile{f}, slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: level}))
 }
 
 // start runs a node.
@@ -89,7 +90,7 @@ func (s *syncStage) start(t *testing.T, name string, change func(*Config)) *runn
 	t.Helper()
 	cfg := s.config(t)
 	change(&cfg)
-	file, log := newLog(t, name)
+	file, log := newLog(t, name, s.level)
 	ctx, cancel := context.WithCancel(context.Background())
 	started, ended := make(chan *node, 1), make(chan error, 1)
 	go func() {
@@ -125,7 +126,7 @@ func (s *syncStage) source() *runningNode {
 	s.t.Helper()
 	cfg := s.config(s.t)
 	cfg.Networking = nil
-	_, log := newLog(s.t, "import")
+	_, log := newLog(s.t, "import", s.level)
 	files := ImportConfig{Blocks: filepath.Join(s.files, "blocks"), Columns: filepath.Join(s.files, "columns")}
 	if len(s.chain.Blobs) > 0 {
 		files.Blobs = filepath.Join(s.files, "blobs")

@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,12 @@ func newLiveNetwork(t *testing.T, start time.Duration) *liveNetwork {
 
 func newLiveNetworkAt(t *testing.T, genesis time.Time) *liveNetwork {
 	t.Helper()
+	return newLiveNetworkOf(t, genesis, 64)
+}
+
+// newLiveNetworkOf makes a network of so many validators. Who makes it again has the same one.
+func newLiveNetworkOf(t *testing.T, genesis time.Time, validators int) *liveNetwork {
+	t.Helper()
 	r, err := recorded.Load("fulu")
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +52,7 @@ func newLiveNetworkAt(t *testing.T, genesis time.Time) *liveNetwork {
 		t.Fatal(err)
 	}
 	l := &liveNetwork{t: t, genesis: genesis}
-	if l.net, err = simnet.New(spec, 64, uint64(l.genesis.Unix())); err != nil {
+	if l.net, err = simnet.New(spec, validators, uint64(l.genesis.Unix())); err != nil {
 		t.Fatal(err)
 	}
 	state, err := l.net.GenesisState().MarshalSSZ()
@@ -65,7 +72,7 @@ func newLiveNetworkAt(t *testing.T, genesis time.Time) *liveNetwork {
 // start runs a node that knows nobody but a boot node.
 func (l *liveNetwork) start(name string, boot ...string) *runningNode {
 	l.t.Helper()
-	s := &syncStage{t: l.t}
+	s := &syncStage{t: l.t, level: slog.LevelDebug}
 	return s.start(l.t, name, func(cfg *Config) {
 		cfg.NetworkConfig, cfg.Genesis, cfg.ClockOffset = l.config, l.state, 0
 		cfg.Networking.NoDiscovery, cfg.Networking.Boot = false, boot
