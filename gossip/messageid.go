@@ -15,13 +15,17 @@ const MessageIDSize = 20
 type MessageID [MessageIDSize]byte
 
 // MessageID computes the id of a message as it came: topic and compressed data. On topics of phase 0 the topic is not part of it. Data
-// that declares more than MAX_PAYLOAD_SIZE or more than its bytes can hold counts as not valid, without being decompressed: nobody
-// may send such a message.
+// that declares more than the topic's type may have, or more than its bytes can hold, counts as not valid, without being decompressed: nobody
+// may send such a message, and gossipsub asks for ids in the loop that everything waits for.
 //
 // Spec: "Topics and messages" (phase0; modified altair).
 func (n *Network) MessageID(topic string, data []byte) (id MessageID) {
 	domain, content := n.spec.MessageDomainValidSnappy, data
-	if plain, err := decompress(data, Bounds{0, n.largest}); err == nil {
+	most := n.largest
+	if t, err := n.Parse(topic); err == nil {
+		most = n.bounds[t.Kind][t.Fork].Max
+	}
+	if plain, err := decompress(data, Bounds{0, most}); err == nil {
 		content = plain
 	} else {
 		domain = n.spec.MessageDomainInvalidSnappy

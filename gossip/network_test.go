@@ -166,6 +166,9 @@ func TestMessageIDs(t *testing.T) {
 	valid, invalid := []byte{1, 0, 0, 0}, []byte{0, 0, 0, 0}
 	topic := young.String()
 	lie := binary.AppendUvarint(nil, 10<<20) // declares ten megabytes and has none
+	exits, err := n.Topic(VoluntaryExit, 0, 10)
+	check(t, err)
+	exit, bomb := exits.String(), snappy.Encode(nil, make([]byte, 10<<20))
 	for _, c := range []struct {
 		name  string
 		topic string
@@ -177,6 +180,7 @@ func TestMessageIDs(t *testing.T) {
 		{"altair", topic, packed, hash(valid, length(topic), []byte(topic), content)},
 		{"altair, not snappy", topic, content, hash(invalid, length(topic), []byte(topic), content)},
 		{"altair, a lie about the length", topic, lie, hash(invalid, length(topic), []byte(topic), lie)},
+		{"altair, more than the type may have", exit, bomb, hash(invalid, length(exit), []byte(exit), bomb)},
 		{"no topic of ours", "x", packed, hash(valid, length("x"), []byte("x"), content)},
 		{"nothing", topic, nil, hash(invalid, length(topic), []byte(topic))},
 	} {

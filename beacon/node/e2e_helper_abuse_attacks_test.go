@@ -87,15 +87,18 @@ var attacks = map[string]*attack{
 		return p.frame(rpc)
 	}},
 	"gossip-bombs": {send: func(w *world, p *wirePeer, n uint64) error {
-		if n/hostile%100 == 0 { // ten a second: half a megabyte each, that becomes ten
+		switch (n/hostile + n) % 100 { // ten a second of each: half a megabyte, that becomes ten
+		case 0:
 			return p.publish(w.topic(gossip.VoluntaryExit, 0), zeros())
+		case 50:
+			return p.publish(w.topic(gossip.BeaconBlock, 0), zeros())
 		}
 		declared := binary.AppendUvarint(nil, math.MaxUint32-n) // nothing behind it
 		return p.publish(w.topic(gossip.BeaconBlock, 0), append(declared, byte(n), byte(n>>8), byte(n>>16)))
 	}},
 	"request-bombs": {send: func(w *world, p *wirePeer, n uint64) error {
 		// As much as a list of roots may have, in frames that hold more.
-		return p.request(blocksByRoot, lyingPayload(32*128, make([]byte, 1<<20)), nil)
+		return p.request(blocksByRoot, zeroRoots(), nil)
 	}},
 	"lying-lengths": {send: func(w *world, p *wirePeer, n uint64) error {
 		switch n / hostile % 6 {
@@ -195,6 +198,9 @@ var attacks = map[string]*attack{
 		}, false)
 	}},
 }
+
+// zeroRoots declares 128 roots and has a megabyte.
+var zeroRoots = sync.OnceValue(func() []byte { return lyingPayload(32*128, make([]byte, 1<<20)) })
 
 // zeros is ten megabytes in half a one.
 var zeros = sync.OnceValue(func() []byte { return snappy.Encode(nil, make([]byte, 10<<20)) })
