@@ -53,7 +53,7 @@ func (r *Router) newMesh(ctx context.Context) (*pubsub.PubSub, error) {
 		pubsub.WithValidateQueueSize(arriving),
 		pubsub.WithValidateThrottle(all),
 		pubsub.WithDefaultValidator(pubsub.ValidatorEx(r.validate), pubsub.WithValidatorConcurrency(all)),
-		pubsub.WithLogger(r.log),
+		pubsub.WithLogger(newLibraryLog(r.log)),
 	}
 	if len(r.cfg.Direct) > 0 {
 		options = append(options, pubsub.WithDirectPeers(r.cfg.Direct))
