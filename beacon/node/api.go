@@ -52,13 +52,14 @@ func (n *node) answer() error {
 		return nil
 	}
 	parts := api.Node{Chain: n.chain, Store: n.store, KZG: n.kzg, Engine: n.engine, Pool: n.pool, Aggregates: n.pool, Producer: n.producer}
-	parts.Topics = append(parts.Topics, topicPayloadAttributes)
+	parts.Topics = []string{topicPayloadAttributes}
 	if n.net != nil {
 		parts.Sync, parts.Light, parts.Network = n.net.driver, n.net.light, amongOthers{n.net}
 		parts.Sidecars = func(signed *types.SignedBeaconBlock, blobs [][]byte, proofs []types.KZGProof) (router.Data, error) {
 			data, err := producer.Sidecars(n.kzg, n.spec, signed, blobs, proofs)
 			return router.Data(data), err
 		}
+		parts.Topics = append(parts.Topics, gossipTopics...)
 		parts.Publisher, parts.Duties, parts.Witness = n.net.router, n.net.subnets, n.net.rules.Seen()
 	}
 	return n.api.SetChain(parts)

@@ -150,7 +150,7 @@ func (n *node) connect(genesisTime uint64, genesisValidatorsRoot types.Root) err
 	})
 	w.router, err = router.New(router.Config{
 		Spec: n.spec, Chain: n.chain, Network: gossip.NewNetwork(n.spec, genesisValidatorsRoot), Host: w.host.Libp2p(), Peers: w.host, Stored: n.store, KZG: n.kzg,
-		Rules: w.rules, Pool: producer.Intake{Pool: n.pool}, Blobs: n.engine, FindBlock: w.driver.FindBlock, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
+		Rules: w.rules, Pool: accepted{n, producer.Intake{Pool: n.pool}}, Blobs: n.engine, FindBlock: w.driver.FindBlock, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
 	})
 	if err != nil {
 		return err

@@ -95,7 +95,7 @@ var table = []row{
 	{6, "validator/keyapi", nil, nil},
 	{7, "beacon/api", nil, nil},
 	{7, "validator/client", nil, nil},
-	{8, "beacon/node", nil, []string{snappy, "github.com/vishvananda/netlink"}},
+	{8, "beacon/node", nil, []string{snappy, bitfield, "github.com/vishvananda/netlink"}},
 	{free, "beacon/spectest", nil, nil},
 	{free, "beacon/synthetic", nil, nil},
 	{free, "beacon/simnet", nil, nil},

@@ -35,21 +35,16 @@ func (r *Router) concluded(ctx context.Context, batch []outcome) {
 
 // apply hands on what was accepted. A vote is returned for the caller to collect.
 func (r *Router) apply(kind gossip.Kind, checked gossip.Checked) (vote *chain.VerifiedAttestation) {
-	pooled := r.cfg.Pool != nil
 	switch c := checked.(type) {
 	case *gossip.CheckedBlock:
-		pooled = false
 		r.importBlock(c.Signed())
 		r.blockSeen(c.Root(), c.Signed())
 	case *gossip.CheckedEnvelope:
-		pooled = false
 		r.importPayload(c.Signed())
 	case *gossip.CheckedColumn:
-		pooled = false
 		r.cfg.Chain.HoldColumns(chain.FromGossipColumn(c))
 		r.columnSeen(c.BlockRoot(), c.Sidecar())
 	case *gossip.CheckedBlob:
-		pooled = false
 		r.enqueue(kind, func(ctx context.Context) error {
 			return r.cfg.Chain.ImportBlobs(ctx, []*types.BlobSidecar{c.Sidecar()})
 		})
@@ -62,7 +57,7 @@ func (r *Router) apply(kind gossip.Kind, checked gossip.Checked) (vote *chain.Ve
 	case *gossip.CheckedPayloadAttestation:
 		r.enqueue(kind, func(ctx context.Context) error { return r.cfg.Chain.ApplyPayloadAttestation(ctx, c) })
 	}
-	if pooled {
+	if r.cfg.Pool != nil {
 		r.cfg.Pool.Insert(checked)
 	}
 	return vote

@@ -25,7 +25,9 @@ func (l libraryLog) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // WithAttrs implements slog.Handler.
-func (l libraryLog) WithAttrs(attrs []slog.Attr) slog.Handler { return libraryLog{l.to.WithAttrs(attrs)} }
+func (l libraryLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return libraryLog{l.to.WithAttrs(attrs)}
+}
 
 // WithGroup implements slog.Handler.
 func (l libraryLog) WithGroup(name string) slog.Handler { return libraryLog{l.to.WithGroup(name)} }

@@ -29,8 +29,7 @@ type Peers interface {
 	Penalise(peer, reason string, drop bool)
 }
 
-// Pool takes what was accepted and is of use to block production: the Checked values of all topics but blocks, payloads, columns and
-// blobs. It must not wait.
+// Pool takes all that was accepted: what is of use to block production, and to those who want to hear of it. It must not wait.
 type Pool interface {
 	Insert(checked gossip.Checked)
 }
