@@ -8,7 +8,7 @@ BENCH_PKGS ?= ./...
 CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
 RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live e2e-partition kill kill-signer nonfinality faults clean devnet e2e-devnet e2e-forks e2e-abuse
+.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live e2e-partition kill kill-signer nonfinality faults clean devnet e2e-devnet e2e-forks e2e-abuse e2e-validator
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,10 @@ e2e-sync: ## nodes sync recorded chains over libp2p: TCP, QUIC, from a checkpoin
 	$(GO) vet -tags e2e ./beacon/node
 	CRESSET_SUMMARY=$(CURDIR)/bin/e2e-sync.txt $(GO) test -C beacon/node -tags e2e -count=1 -v -timeout 10m -run '^TestE2ESync$$'
 	@cat bin/e2e-sync.txt
+
+e2e-validator: ## one validator client and one node make a chain that finalizes, in one fork and across three
+	$(GO) vet -tags e2e ./cmd/cresset-validator
+	$(GO) test -tags e2e -count=1 -timeout 10m -run '^TestE2EFinalizes$$' ./cmd/cresset-validator
 
 e2e-live: ## nodes find each other through a boot node and follow each other by gossip for ten epochs; one comes late
 	@mkdir -p bin

@@ -82,7 +82,8 @@ func newStage(t *testing.T, fork string, slot time.Duration) *stage {
 		t.Fatal(err)
 	}
 	ms := slot.Milliseconds()
-	text := strings.NewReplacer("SLOT_DURATION_MS: 4000", fmt.Sprint("SLOT_DURATION_MS: ", ms), "SECONDS_PER_SLOT: 4", fmt.Sprint("SECONDS_PER_SLOT: ", ms/1000)).Replace(string(r.Config))
+	text := strings.NewReplacer("SLOT_DURATION_MS: 4000", fmt.Sprint("SLOT_DURATION_MS: ", ms), "SECONDS_PER_SLOT: 4", fmt.Sprint("SECONDS_PER_SLOT: ", ms/1000),
+		"ELECTRA_FORK_EPOCH: 4", "ELECTRA_FORK_EPOCH: 1", "FULU_FORK_EPOCH: 8", "FULU_FORK_EPOCH: 2").Replace(string(r.Config))
 	if s.spec, _, err = params.Load([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
@@ -175,9 +176,9 @@ func (s *stage) client(urls ...string) client.Config {
 	}
 }
 
-// TestE2EFinalizes has one process with all keys and one beacon node, which make a chain that finalizes without a slot missed.
+// TestE2EFinalizes has one process with all keys and one beacon node, which make a chain that finalizes without a slot missed, in one fork and across three.
 func TestE2EFinalizes(t *testing.T) {
-	for _, fork := range []string{"fulu"} {
+	for _, fork := range []string{"fulu", "deneb-to-fulu"} {
 		t.Run(fork, func(t *testing.T) {
 			s := newStage(t, fork, 2*time.Second)
 			url, _ := s.node(t, func(*node.Config) {})

@@ -83,17 +83,19 @@ func (n *Nodes) Broadcast(ctx context.Context, send func(context.Context, *apicl
 	var nodes []*node
 	n.mu.Lock()
 	for _, x := range n.mu.nodes {
-		if x.tier != Refused && x.known {
+		if x.tier != Refused && x.known && !n.mu.ended {
 			nodes = append(nodes, x)
 		}
 	}
+	n.sends.Add(len(nodes))
 	n.mu.Unlock()
 	if len(nodes) == 0 {
 		return ErrNoNode
 	}
 	results := make(chan error, len(nodes))
 	for _, x := range nodes {
-		n.sends.Go(func() {
+		go func() {
+			defer n.sends.Done()
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTime)
 			defer cancel()
 			err := send(ctx, x.client)
@@ -102,7 +104,7 @@ func (n *Nodes) Broadcast(ctx context.Context, send func(context.Context, *apicl
 				n.cfg.Log.Debug("a beacon node did not take it", "error", err)
 			}
 			results <- err
-		})
+		}()
 	}
 	var failures []error
 	for range nodes {

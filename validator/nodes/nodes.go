@@ -92,6 +92,7 @@ type Nodes struct {
 		head    apiclient.HeadEvent
 		from    *node         // who told of the head
 		changed chan struct{} // closed when the head changes
+		ended   bool          // nothing is sent any more
 	}
 }
 
@@ -173,6 +174,9 @@ func (n *Nodes) Run(ctx context.Context) error {
 		watchers.Go(func() { n.listen(ctx, x) })
 	}
 	watchers.Wait()
+	n.mu.Lock()
+	n.mu.ended = true
+	n.mu.Unlock()
 	n.sends.Wait()
 	return ctx.Err()
 }
