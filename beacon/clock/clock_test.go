@@ -122,3 +122,25 @@ func TestAManualSourceDoesNotRunBackwards(t *testing.T) {
 		t.Error("a duration of 0 has not passed")
 	}
 }
+
+// A context until a time ends then, or with its parent.
+func TestUntil(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Config{Spec: params.Mainnet(), GenesisTime: uint64(time.Now().Unix())})
+		begin := time.Now()
+		ctx, cancel := c.Until(t.Context(), c.StartOf(1))
+		defer cancel()
+		<-ctx.Done()
+		if waited := time.Since(begin); waited != 12*time.Second {
+			t.Errorf("the context ended after %v, want 12s", waited)
+		}
+		parent, end := context.WithCancel(t.Context())
+		end()
+		ctx, cancel = c.Until(parent, c.StartOf(9))
+		defer cancel()
+		<-ctx.Done()
+		if waited := time.Since(begin); waited != 12*time.Second {
+			t.Errorf("the context outlived its parent until %v", waited)
+		}
+	})
+}
