@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
 )
@@ -89,19 +91,57 @@ func (b *beacon) state(ctx context.Context, env *transition.Env, id string) (*tr
 	return transition.NewState(decoded, env)
 }
 
-// event is one event of the node's stream.
+// pool gives the votes that the node keeps for blocks.
+func (b *beacon) pool(ctx context.Context) ([]types.Attestation, error) {
+	var data []json.RawMessage
+	if err := b.get(ctx, "/eth/v2/beacon/pool/attestations", &data); err != nil {
+		return nil, err
+	}
+	votes := make([]types.Attestation, len(data))
+	for i, raw := range data {
+		var peek struct {
+			Data struct {
+				Slot uint64 `json:"slot,string"`
+			} `json:"data"`
+		}
+		if err := json.Unmarshal(raw, &peek); err != nil {
+			return nil, fmt.Errorf("vote of the pool: %w", err)
+		}
+		cx := ssz.Context{Spec: b.spec, Fork: b.spec.ForkAtSlot(types.Slot(peek.Data.Slot))}
+		if err := ssz.UnmarshalJSON(cx, raw, ssz.Container(&votes[i])); err != nil {
+			return nil, fmt.Errorf("vote of the pool: %w", err)
+		}
+	}
+	return votes, nil
+}
+
+// submit hands a message in.
+func (b *beacon) submit(ctx context.Context, path string, fork params.Fork, message ssz.Object, list bool) error {
+	body, err := ssz.MarshalJSON(ssz.Context{Spec: b.spec, Fork: fork}, ssz.Container(message))
+	if err != nil {
+		return err
+	}
+	if list {
+		body = slices.Concat([]byte("["), body, []byte("]"))
+	}
+	_, err = ask(ctx, http.MethodPost, b.url+path, "application/json", body, http.Header{"Eth-Consensus-Version": {fork.String()}})
+	return err
+}
+
+// event is a block event of a node's stream, or the error of a stream that the node does not open.
 type event struct {
-	node  int
-	topic string
-	data  []byte
+	node int
+	data []byte
+	err  error
 }
 
 // maxEvent bounds one line of the stream.
 const maxEvent = 1 << 20
 
-// events hands on what the node's stream has of some topics until it breaks.
-func (b *beacon) events(ctx context.Context, node int, topics []string, to chan<- event) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/eth/v1/events?topics="+strings.Join(topics, ","), nil)
+// blocks hands on the block events of the node's stream until it breaks.
+func (b *beacon) blocks(ctx context.Context, node int, to chan<- event) error {
+	const path = "/eth/v1/events?topics=block"
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+path, nil)
 	if err != nil {
 		return err
 	}
@@ -112,23 +152,19 @@ func (b *beacon) events(ctx context.Context, node int, topics []string, to chan<
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("event stream: HTTP %s", answer.Status)
+		return &answerError{path, answer.StatusCode, answer.Status}
 	}
 	lines := bufio.NewScanner(answer.Body)
 	lines.Buffer(nil, maxEvent)
-	topic := ""
 	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), ":")
-		value = strings.TrimPrefix(value, " ")
-		switch name {
-		case "event":
-			topic = value
-		case "data":
-			select {
-			case to <- event{node, topic, []byte(value)}:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		value, ok := strings.CutPrefix(lines.Text(), "data:")
+		if !ok {
+			continue
+		}
+		select {
+		case to <- event{node: node, data: []byte(value)}:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	if err := lines.Err(); err != nil {

@@ -20,7 +20,9 @@
 //	chain.go     what was seen of the chain
 //	oracle.go    every signature that was seen, searched for slashable pairs
 //	operation.go kinds of traffic, and where they are in blocks
-//	traffic.go   the traffic
+//	traffic.go   what is sent when
+//	messages.go  deposits and what goes to the beacon node
+//	transaction.go  transactions, signed and encoded
 //	table.go     the table
 //
 // Ownership: the goroutine of Run owns all but the maps behind processes.mu; a goroutine for each node reads its event stream, one for each process

@@ -40,7 +40,10 @@ func (d *Network) Run(ctx context.Context) (err error) {
 	if err := n.start(ctx); err != nil {
 		return err
 	}
-	w := newWatcher(n)
+	w, err := newWatcher(n)
+	if err != nil {
+		return err
+	}
 	w.begin()
 	err = w.watch(ctx)
 	if ctx.Err() != nil && d.cfg.Until.Kind == UntilInterrupt {
@@ -116,6 +119,9 @@ func (w *watcher) summary() error {
 	fmt.Fprintf(w.cfg.Out, "%d slots, %.1f epochs: %s; %s; %s; %d slots missed; %v; %v\n", s.head.Slot, float64(s.head.Slot+1)/float64(w.spec.SlotsPerEpoch),
 		when("justified", s.justified.epoch, s.justified.in), when("finalized", s.finalized.epoch, s.finalized.in), share, len(missed), w.oracle,
 		time.Since(w.time).Round(time.Second))
+	if w.cfg.Until.Kind == UntilOperations {
+		fmt.Fprintln(w.cfg.Out, "operations "+w.traffic.said(s))
+	}
 	for _, m := range missed {
 		fmt.Fprintln(w.cfg.Out, "  "+m)
 	}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cresset/cresset/beacon/params"
-	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
 )
@@ -28,20 +26,29 @@ type watcher struct {
 // eventQueue is how many events may wait; a stream waits too when it is full.
 const eventQueue = 4096
 
-// topics are what is followed of each node.
-var topics = [...]string{"block", "attestation", "single_attestation"}
-
-func newWatcher(n *network) *watcher {
+func newWatcher(n *network) (*watcher, error) {
+	traffic, err := newTraffic(n)
+	if err != nil {
+		return nil, err
+	}
 	return &watcher{
 		network: n, seen: newSeen(n.spec, n.root), oracle: newOracle(proposerLoss, attesterLoss), table: newTable(n.cfg.Out, n.cfg.Live),
-		events: make(chan event, eventQueue), down: map[*process]bool{}, traffic: newTraffic(n),
-	}
+		events: make(chan event, eventQueue), down: map[*process]bool{}, traffic: traffic,
+	}, nil
 }
 
 // follow reads the event stream of a node, again and again, for a node may stand still for a time.
 func (w *watcher) follow(ctx context.Context, i int) {
 	for ctx.Err() == nil {
-		_ = w.nodes[i].api.events(ctx, i, topics[:], w.events) // the process's end is told elsewhere, and a stream that broke is opened again
+		err := w.nodes[i].api.blocks(ctx, i, w.events)
+		if refused := (*answerError)(nil); errors.As(err, &refused) {
+			select {
+			case w.events <- event{node: i, err: err}:
+			case <-ctx.Done():
+			}
+			return
+		}
+		// A stream that broke is opened again: that the process ended is told elsewhere.
 		select {
 		case <-ctx.Done():
 		case <-time.After(200 * time.Millisecond):
@@ -75,6 +82,9 @@ func (w *watcher) watch(ctx context.Context) error {
 		}
 		line := time.NewTimer(time.Until(w.startOf(next).Add(w.spec.SlotDuration() * 9 / 10)))
 		if err := w.handle(ctx, line.C); err != nil {
+			return err
+		}
+		if err := w.pools(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 		w.table.line(w.row(ctx, next))
@@ -112,50 +122,41 @@ func (w *watcher) handle(ctx context.Context, stop <-chan time.Time) error {
 
 // event takes one event.
 func (w *watcher) event(ctx context.Context, e event) error {
-	switch e.topic {
-	case "block":
-		var data struct {
-			Block string `json:"block"`
-		}
-		if err := json.Unmarshal(e.data, &data); err != nil {
-			return fmt.Errorf("block event: %w", err)
-		}
-		root, err := parseHex(data.Block)
-		if err != nil || len(root) != len(types.Root{}) {
-			return fmt.Errorf("block event: the root is %q, want 32 bytes in hexadecimal", data.Block)
-		}
-		return w.block(ctx, e.node, types.Root(root))
-	case "single_attestation":
-		var a types.SingleAttestation
-		if err := ssz.UnmarshalJSON(w.electra(), e.data, ssz.Container(&a)); err != nil {
-			return fmt.Errorf("single_attestation event: %w", err)
-		}
-		w.oracle.vote(a.AttesterIndex, a.Data)
-	case "attestation":
-		return w.attestation(e.data)
+	if e.err != nil {
+		return e.err
 	}
-	return nil
+	var data struct {
+		Block string `json:"block"`
+	}
+	if err := json.Unmarshal(e.data, &data); err != nil {
+		return fmt.Errorf("block event: %w", err)
+	}
+	root, err := parseHex(data.Block)
+	if err != nil || len(root) != len(types.Root{}) {
+		return fmt.Errorf("block event: the root is %q, want 32 bytes in hexadecimal", data.Block)
+	}
+	return w.block(ctx, e.node, types.Root(root))
 }
 
-func (w *watcher) electra() ssz.Context { return ssz.Context{Spec: w.spec, Fork: params.Electra} }
-
-// attestation takes an event of a vote or of an aggregate; its fork is that of its slot.
-func (w *watcher) attestation(data []byte) error {
-	var peek struct {
-		Data struct {
-			Slot uint64 `json:"slot,string"`
-		} `json:"data"`
+// pools gives the oracle the votes that the nodes keep, in blocks or not.
+func (w *watcher) pools(ctx context.Context) error {
+	if w.seen.head == nil {
+		return nil
 	}
-	if err := json.Unmarshal(data, &peek); err != nil {
-		return fmt.Errorf("attestation event: %w", err)
-	}
-	var a types.Attestation
-	cx := ssz.Context{Spec: w.spec, Fork: w.spec.ForkAtSlot(types.Slot(peek.Data.Slot))}
-	if err := ssz.UnmarshalJSON(cx, data, ssz.Container(&a)); err != nil {
-		return fmt.Errorf("attestation event: %w", err)
-	}
-	if w.seen.head != nil {
-		w.votes(w.seen.head, &a)
+	for i, n := range w.nodes {
+		if w.down[n.beacon] {
+			continue
+		}
+		votes, err := n.api.pool(ctx)
+		if err != nil {
+			if err := w.unlessDown(i, err); err != nil {
+				return err
+			}
+			continue
+		}
+		for j := range votes {
+			w.votes(w.seen.head, &votes[j])
+		}
 	}
 	return nil
 }
@@ -241,7 +242,7 @@ func (w *watcher) reached() bool {
 	case UntilSlot:
 		return w.seen.head != nil && uint64(w.seen.head.Slot) >= u.N
 	case UntilOperations:
-		return w.traffic.allFinal(w.seen)
+		return len(w.traffic.lacking(w.seen)) == 0
 	}
 	return false
 }

@@ -100,7 +100,7 @@ var table = []row{
 	{free, "beacon/synthetic", nil, nil},
 	{free, "beacon/simnet", nil, nil},
 	{free, "beacon/recorded", nil, []string{snappy}},
-	{9, "devnet", nil, []string{gethCrypto, yaml}}, // keys of accounts, signed transactions
+	{9, "devnet", nil, []string{gethCrypto, "github.com/ethereum/go-ethereum/rlp", yaml}}, // signed transactions: keys of accounts, and their encoding
 	{9, "cmd/cresset", []string{"devnet"}, []string{"github.com/spf13/cobra", snappy, "golang.org/x/term", "golang.org/x/crypto/sha3"}},
 	{9, "cmd/cresset-beacon", nil, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/knadh/koanf/v2", "github.com/lmittmann/tint", yaml, "golang.org/x/term"}},
 	{9, "cmd/cresset-validator", nil, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/lmittmann/tint", "golang.org/x/term"}},
