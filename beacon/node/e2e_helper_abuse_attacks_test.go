@@ -36,6 +36,7 @@ type attack struct {
 const (
 	blocksByRange = "/eth2/beacon_chain/req/beacon_blocks_by_range/2/ssz_snappy"
 	blocksByRoot  = "/eth2/beacon_chain/req/beacon_blocks_by_root/2/ssz_snappy"
+	blocksByHead  = "/eth2/beacon_chain/req/beacon_blocks_by_head/1/ssz_snappy"
 	columnsByRoot = "/eth2/beacon_chain/req/data_column_sidecars_by_root/1/ssz_snappy"
 	pingProtocol  = "/eth2/beacon_chain/req/ping/1/ssz_snappy"
 )
@@ -156,13 +157,16 @@ var attacks = map[string]*attack{
 		})
 	}},
 	"wrong-digests": {
-		// They say that they are a little ahead, and hand out blocks of another network.
+		// They make the node look for blocks that they name, and hand out some of another network; and they send on its topics.
 		status: func(w *world, s types.Status) types.Status {
 			s.HeadSlot, s.HeadRoot = w.clock.CurrentSlot(), types.Root{1}
 			return s
 		},
-		answers: map[string]func(*world, network.Stream){blocksByRange: (*world).wrongDigest, blocksByRoot: (*world).wrongDigest, "/eth2/beacon_chain/req/beacon_blocks_by_head/1/ssz_snappy": (*world).wrongDigest},
+		answers: map[string]func(*world, network.Stream){blocksByRange: (*world).wrongDigest, blocksByRoot: (*world).wrongDigest, blocksByHead: (*world).wrongDigest},
 		send: func(w *world, p *wirePeer, n uint64) error {
+			if (n/hostile+n)%10 == 0 {
+				return w.vote(p, n, unknown, false)
+			}
 			topic := fmt.Sprintf("/eth2/%s/beacon_block/ssz_snappy", hex.EncodeToString(binary.BigEndian.AppendUint32(nil, uint32(n))))
 			return p.publish(topic, snappy.Encode(nil, binary.LittleEndian.AppendUint64(make([]byte, 96), n)))
 		},
@@ -182,20 +186,16 @@ var attacks = map[string]*attack{
 		if n/hostile%10 == 0 {
 			return w.badBlock(p, n)
 		}
-		return w.vote(p, n, func(o *stormOf) (block, target types.Root) { return o.tip.Root, o.target }, true)
+		return w.vote(p, n, func(o *stormOf, _ uint64) (block, target types.Root) { return o.tip.Root, o.target }, true)
 	}},
 	"old-targets-known": {send: func(w *world, p *wirePeer, n uint64) error {
-		return w.vote(p, n, func(o *stormOf) (block, target types.Root) {
+		return w.vote(p, n, func(o *stormOf, _ uint64) (block, target types.Root) {
 			root := o.old[n/512%uint64(len(o.old))]
 			return root, root
 		}, false)
 	}},
 	"old-targets-unknown": {send: func(w *world, p *wirePeer, n uint64) error {
-		return w.vote(p, n, func(*stormOf) (block, target types.Root) {
-			var root types.Root
-			binary.LittleEndian.PutUint64(root[:], n+1)
-			return root, root
-		}, false)
+		return w.vote(p, n, unknown, false)
 	}},
 }
 
@@ -250,6 +250,12 @@ type stormOf struct {
 	committeeCount uint64
 }
 
+// unknown is a block that nobody has.
+func unknown(_ *stormOf, n uint64) (block, target types.Root) {
+	binary.LittleEndian.PutUint64(block[:], n+1)
+	return block, block
+}
+
 // storm makes the votes' material of the present slot, once.
 func (w *world) storm() (*stormOf, error) {
 	w.storms.Lock()
@@ -297,7 +303,7 @@ func (w *world) storm() (*stormOf, error) {
 }
 
 // vote sends the n-th vote of the present slot, for the blocks that choose names. A forged one has another validator's signature of something else.
-func (w *world) vote(p *wirePeer, n uint64, choose func(o *stormOf) (block, target types.Root), forged bool) error {
+func (w *world) vote(p *wirePeer, n uint64, choose func(o *stormOf, n uint64) (block, target types.Root), forged bool) error {
 	o, err := w.storm()
 	if err != nil {
 		return err
@@ -309,7 +315,7 @@ func (w *world) vote(p *wirePeer, n uint64, choose func(o *stormOf) (block, targ
 	voter := types.ValidatorIndex(committee[n/o.committeeCount%uint64(len(committee))])
 	vote := &types.SingleAttestation{CommitteeIndex: index, AttesterIndex: voter, Data: types.AttestationData{Slot: o.slot, Source: o.source}}
 	vote.Data.Target.Epoch = epoch
-	vote.Data.BeaconBlockRoot, vote.Data.Target.Root = choose(o)
+	vote.Data.BeaconBlockRoot, vote.Data.Target.Root = choose(o, n)
 	signed, signer := types.HashTreeRoot(&vote.Data), voter
 	if forged {
 		signed, signer = types.Root{}, (voter+1)%abuseValidators

@@ -142,7 +142,9 @@ func (w *world) connect(ctx context.Context, a *attack, received *atomic.Uint64)
 // honest hands the node a block at the beginning of every slot, with all votes for the one before, and some votes on their own.
 func (w *world) honest(ctx context.Context) {
 	spec := w.live.net.Spec()
-	p, err := w.connect(ctx, &attack{}, new(atomic.Uint64))
+	// It has none of the blocks that hostile peers make the node look for.
+	nothing := func(_ *world, s network.Stream) { _ = s.Close() }
+	p, err := w.connect(ctx, &attack{answers: map[string]func(*world, network.Stream){blocksByHead: nothing, blocksByRoot: nothing}}, new(atomic.Uint64))
 	if err != nil {
 		w.tell(worldEvent{Error: fmt.Sprintf("the honest peer does not connect: %v", err)})
 		return

@@ -7,6 +7,7 @@ import (
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	pb "github.com/libp2p/go-libp2p-pubsub/pb"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
@@ -19,7 +20,7 @@ const (
 	// outgoing is how many frames wait for a slow peer.
 	outgoing = 600
 	// inspectEvery is how often peers are dropped whose score went below what gossipsub listens to.
-	inspectEvery = 10 * time.Second
+	inspectEvery = 4 * time.Second
 )
 
 // newMesh starts gossipsub. It ends with the context.
@@ -110,11 +111,12 @@ func topicScore(s gossip.TopicScore) *pubsub.TopicScoreParams {
 	}
 }
 
-// inspectScores has peers dropped that gossipsub does not listen to any more: they only take a place.
+// inspectScores has peers dropped that gossipsub does not listen to any more: they only take a place. Scores of peers that are gone are kept
+// for a while; those were judged when they were here.
 func (r *Router) inspectScores(scores map[peer.ID]float64) {
 	least := gossip.Scores(r.cfg.Spec, r.cfg.Network.At(r.clock.CurrentEpoch()).Fork).GraylistThreshold
 	for p, score := range scores {
-		if score < least {
+		if score < least && r.cfg.Host.Network().Connectedness(p) == network.Connected {
 			r.cfg.Peers.Penalise(p.String(), "gossip score", true)
 		}
 	}

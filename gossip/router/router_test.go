@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/simnet"
 	"github.com/cresset/cresset/beacon/types"
@@ -232,4 +235,23 @@ func TestTopicsOfTheNextForkComeTwoEpochsAheadAndThoseOfTheLastGoTwoEpochsLater(
 	}
 	w.at(6*slots, 0)
 	w.until("the old topic is left", func() bool { return peers(old) == 0 && peers(next) == 1 })
+}
+
+// Gossipsub keeps the scores of peers that are gone; those are not blamed again and again.
+func TestPeersThatAreGoneAreNotBlamedForTheirScores(t *testing.T) {
+	w := newWorld(t, specOf(t, params.Fulu))
+	a, b := w.node(), w.node()
+	w.join(a, b)
+	scores := map[peer.ID]float64{b.host.ID(): -1e9}
+	before := len(a.penalties(b))
+	a.router.inspectScores(scores)
+	if got := len(a.penalties(b)) - before; got != 1 {
+		t.Fatalf("a connected peer with a low score was blamed %d times, want once", got)
+	}
+	check(t, a.host.Network().ClosePeer(b.host.ID()))
+	w.until("the peer is gone", func() bool { return a.host.Network().Connectedness(b.host.ID()) != network.Connected })
+	a.router.inspectScores(scores)
+	if got := len(a.penalties(b)) - before; got != 1 {
+		t.Errorf("a peer that is gone was blamed %d times, want not again", got)
+	}
 }

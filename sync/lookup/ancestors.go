@@ -55,7 +55,7 @@ func (m *Machine) ReceivedBlocks(now time.Time, id uint64, blocks []Block) []Act
 	switch {
 	case l == nil:
 	case len(blocks) == 0:
-		m.do(Penalise{Peer: f.Peer, Reason: "block " + f.Root.String() + ": does not have what it referred to"})
+		m.blame(f, "block "+f.Root.String()+": does not have what it referred to")
 	default:
 		// What is known already need not be imported.
 		if known := slices.IndexFunc(blocks, func(b Block) bool { return m.cfg.Knows(b.Root) }); known >= 0 {

@@ -100,6 +100,18 @@ func TestTooManyUnknownAncestorsAreLeftToRangeSync(t *testing.T) {
 	want(t, m.ReceivedBlocks(start, r.ID, ancestors(96, 8)), "ended: more than 12 unknown ancestors: left to range sync")
 }
 
+// Who names blocks that nobody has cannot have this node think less of peers that never spoke of them.
+func TestPeersThatAreAskedOnChanceDoNotPayForWhatNobodyHas(t *testing.T) {
+	m := newMachine(10, nil)
+	r := request(t, m.FindBlock(start, root(11), "b"))
+	next := m.ReceivedBlocks(start, r.ID, nil)
+	want(t, next, "penalise b false", "ask c for block 11 x4 []")
+	next = m.Failed(start, request(t, next).ID, false, "refused")
+	want(t, next, "ask a for block 11 x4 []")
+	late := start.Add(m.cfg.Timeout)
+	want(t, m.Tick(late), "lookup.Cancel", "ended: none of 3 peers has it")
+}
+
 func TestWhoDoesNotHaveWhatItReferredToPays(t *testing.T) {
 	m := newMachine(10, nil)
 	r := request(t, m.FindBlock(start, root(11), "b"))
@@ -107,7 +119,7 @@ func TestWhoDoesNotHaveWhatItReferredToPays(t *testing.T) {
 	want(t, next, "penalise b false", "ask c for block 11 x4 []")
 	next = m.Failed(start, request(t, next).ID, true, "broken")
 	want(t, next, "penalise c true", "ask a for block 11 x4 []")
-	want(t, m.ReceivedBlocks(start, request(t, next).ID, nil), "penalise a false", "ended: none of 3 peers has it")
+	want(t, m.ReceivedBlocks(start, request(t, next).ID, nil), "ended: none of 3 peers has it")
 }
 
 func TestALateAnswerIsNotWaitedFor(t *testing.T) {

@@ -119,6 +119,9 @@ type lookup struct {
 type flight struct {
 	Request
 	due time.Time
+	// owes tells that the peer referred to what it is asked for, or has custody of it. Others are asked on chance, and nothing is held against
+	// them but a broken protocol: who names blocks that nobody has would have this node leave all its peers.
+	owes bool
 }
 
 // Machine looks for things.
@@ -245,7 +248,7 @@ func (m *Machine) Tick(now time.Time) []Action {
 	for _, f := range m.under(func(f *flight) bool { return !now.Before(f.due) }) {
 		m.land(f)
 		m.do(Cancel{f.ID})
-		m.do(Penalise{Peer: f.Peer, Reason: f.Kind.String() + " " + f.Root.String() + ": no answer in " + m.cfg.Timeout.String()})
+		m.blame(f, f.Kind.String()+" "+f.Root.String()+": no answer in "+m.cfg.Timeout.String())
 	}
 	return m.step(now)
 }
@@ -254,9 +257,12 @@ func (m *Machine) Tick(now time.Time) []Action {
 func (m *Machine) Failed(now time.Time, id uint64, broken bool, reason string) []Action {
 	if f := m.flights[id]; f != nil {
 		m.land(f)
-		m.do(Penalise{Peer: f.Peer, Reason: f.Kind.String() + " " + f.Root.String() + ": " + reason, Drop: broken})
+		reason = f.Kind.String() + " " + f.Root.String() + ": " + reason
 		if broken {
 			delete(m.peers, f.Peer)
+			m.do(Penalise{Peer: f.Peer, Reason: reason, Drop: true})
+		} else {
+			m.blame(f, reason)
 		}
 	}
 	return m.step(now)
@@ -312,7 +318,7 @@ func (m *Machine) send(now time.Time, l *lookup, peer string, r Request) {
 	r.ID, r.Lookup, r.Peer, r.Kind = m.numbers, l.id, peer, l.kind
 	l.tried[peer] = true
 	l.asked++
-	m.flights[r.ID] = &flight{r, now.Add(m.cfg.Timeout)}
+	m.flights[r.ID] = &flight{r, now.Add(m.cfg.Timeout), l.kind == Columns || slices.Contains(l.sources, peer)}
 	m.do(r)
 }
 
@@ -323,6 +329,13 @@ func (m *Machine) land(f *flight) {
 		for _, c := range f.Columns {
 			delete(l.pending, c)
 		}
+	}
+}
+
+// blame holds a request that was in vain against the peer, if it owed an answer.
+func (m *Machine) blame(f *flight, reason string) {
+	if f.owes {
+		m.do(Penalise{Peer: f.Peer, Reason: reason})
 	}
 }
 

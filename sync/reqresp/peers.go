@@ -44,6 +44,10 @@ func newRegistry(streams, peers int, bytes int64) *registry {
 // that many: it sees the end of an answer before this side does.
 const waiting = params.MaxConcurrentRequests
 
+// perPeer is how many streams of all protocols a peer may have. The bound of all is more than so many for each peer that a node has, so that some peers
+// cannot take all and leave none to others.
+const perPeer = 16
+
 // enter counts a stream in. It fails on one too many, of the peer or of all.
 func (r *registry) enter(name string, m Method, now time.Time) (*client, Fault, error) {
 	r.mu.Lock()
@@ -64,6 +68,9 @@ func (r *registry) enter(name string, m Method, now time.Time) (*client, Fault, 
 	}
 	if limit := uint64(params.MaxConcurrentRequests + waiting); p.of[m] >= limit {
 		return nil, FaultConcurrency, broken("streams of a peer for one protocol", p.of[m]+1, limit)
+	}
+	if p.streams >= perPeer {
+		return nil, FaultConcurrency, broken("streams of a peer", p.streams+1, perPeer)
 	}
 	if p.turns[m] == nil {
 		p.turns[m] = semaphore.NewWeighted(params.MaxConcurrentRequests)

@@ -60,7 +60,7 @@ type ServerConfig struct {
 	Handlers map[Method]Handler
 	// Report is told of every stream that did not end in order. It may be called by many goroutines and must not wait.
 	Report func(Incident)
-	// Streams bounds the streams of all peers. Default 512.
+	// Streams bounds the streams of all peers. Default 2048.
 	Streams int
 	// Peers bounds the peers that are remembered: those with streams, and those whose quotas are not full. Default 1024.
 	Peers int
@@ -71,7 +71,7 @@ type ServerConfig struct {
 }
 
 const (
-	defaultStreams      = 512
+	defaultStreams      = 2048
 	defaultPeers        = 1024
 	defaultBytesPerPeer = 16 << 20
 	defaultLifetime     = 3 * time.Minute

@@ -248,6 +248,29 @@ func TestConcurrentStreamsOfAPeer(t *testing.T) {
 	})
 }
 
+// A peer that keeps streams of many protocols open takes no more than its part of them.
+func TestStreamsOfAPeerAreBoundedOverAllProtocols(t *testing.T) {
+	inWorld(t, params.Fulu, func(w *world) {
+		all := map[reqresp.Method]reqresp.Handler{}
+		methods := []reqresp.Method{reqresp.PingV1, reqresp.GoodbyeV1, reqresp.StatusV2, reqresp.BlocksByRangeV2, reqresp.BlocksByRootV2}
+		for _, m := range methods {
+			all[m] = func(context.Context, *reqresp.Call) error { return nil }
+		}
+		w.serve(all)
+		for _, m := range methods { // four of each are allowed, sixteen of all
+			for range 4 {
+				_, err := w.net.Opener("a").Open(context.Background(), "server", w.table.Row(m).ID)
+				check(t, err)
+			}
+		}
+		synctest.Wait()
+		if faults := w.faults(); !slices.Equal(faults, slices.Repeat([]reqresp.Fault{reqresp.FaultConcurrency}, 4)) {
+			t.Errorf("reported %v, want four streams too many", faults)
+		}
+		w.net.Wait.Wait()
+	})
+}
+
 // All streams and all peers are bounded too; that is nobody's fault.
 func TestStreamsOfAllPeersAreBounded(t *testing.T) {
 	inWorld(t, params.Fulu, func(w *world) {
