@@ -37,25 +37,27 @@ type abuseRow struct {
 	left bool
 	// slots is how many it lasts, rowSlots if 0.
 	slots types.Slot
+	// most is how much metrics may grow, all together whose names begin so.
+	most map[string]float64
 }
 
 var abuseRows = []abuseRow{
-	{"graft-prune", "left and banned for what gossipsub scores", []string{`cresset_peer_offences_total{class="fatal"}`}, true, 0},
-	{"graft-many", "frames refused, left and banned", []string{`cresset_gossip_refused_total{what="grafts"}`}, true, 0},
-	{"ihave", "left and banned for promises that are not kept", []string{`cresset_peer_offences_total{class="fatal"}`}, true, 9},
-	{"iwant", "a message is sent again at most three times", nil, false, 0},
-	{"subscriptions", "what does not exist is not kept, frames refused, left and banned", []string{`cresset_gossip_refused_total{what="subscriptions"}`}, true, 0},
-	{"gossip-bombs", "rejected by the declared length, left and banned", []string{`cresset_gossip_messages_total{topic="beacon_block",verdict="reject"}`, `cresset_gossip_messages_total{topic="voluntary_exit",verdict="reject"}`}, true, 0},
-	{"request-bombs", "InvalidRequest, left and banned", []string{`cresset_peer_offences_total{class="wrong"}`}, true, 0},
-	{"lying-lengths", "streams reset, InvalidRequest, rejected, left and banned", []string{`cresset_peer_offences_total{class="wrong"}`}, true, 0},
-	{"overflowing-ranges", "InvalidRequest or shortened, left and banned", []string{`cresset_peer_offences_total{class="wrong"}`}, true, 0},
-	{"half-open", "no more than so many streams, reset after 10 s", []string{`cresset_peer_offences_total{class="useless"}|cresset_peer_offences_total{class="slow"}`}, true, 0},
-	{"one-byte-readers", "no more than so many streams, left", []string{`cresset_peer_offences_total{class="useless"}|cresset_peer_offences_total{class="slow"}`}, true, 0},
-	{"wrong-digests", "answers rejected, left and banned", []string{`cresset_peer_offences_total{class="fatal"}`}, true, 0},
-	{"wrong-network", "goodbye: wrong network", []string{`cresset_goodbyes_total{reason="2"}`}, true, 0},
-	{"bad-signatures", "rejected, left and banned", []string{`cresset_gossip_messages_total{topic="beacon_attestation",verdict="reject"}`, `cresset_gossip_messages_total{topic="beacon_block",verdict="reject"}`}, true, 0},
-	{"old-targets-known", "each validator's first vote accepted, no state computed", []string{`cresset_gossip_messages_total{topic="beacon_attestation",verdict="accept"}`}, false, 0},
-	{"old-targets-unknown", "held in bounded room, looked for once", []string{`cresset_gossip_messages_total{topic="beacon_attestation",verdict="defer"}`}, false, 0},
+	{"graft-prune", "left and banned for what gossipsub scores", []string{`cresset_peer_offences_total{class="fatal"}`}, true, 0, nil},
+	{"graft-many", "frames refused, left and banned", []string{`cresset_gossip_refused_total{what="grafts"}`}, true, 0, nil},
+	{"ihave", "left and banned for promises that are not kept", []string{`cresset_peer_offences_total{class="fatal"}`}, true, 9, nil},
+	{"iwant", "a message is sent again at most three times", nil, false, 0, nil},
+	{"subscriptions", "what does not exist is not kept, frames refused, left and banned", []string{`cresset_gossip_refused_total{what="subscriptions"}`}, true, 0, nil},
+	{"gossip-bombs", "rejected by the declared length, left and banned", []string{`cresset_gossip_messages_total{topic="beacon_block",verdict="reject"}`, `cresset_gossip_messages_total{topic="voluntary_exit",verdict="reject"}`}, true, 0, nil},
+	{"request-bombs", "InvalidRequest, left and banned", []string{`cresset_peer_offences_total{class="wrong"}`}, true, 0, nil},
+	{"lying-lengths", "streams reset, InvalidRequest, rejected, left and banned", []string{`cresset_peer_offences_total{class="wrong"}`}, true, 0, nil},
+	{"overflowing-ranges", "InvalidRequest or shortened, left and banned", []string{`cresset_peer_offences_total{class="wrong"}`}, true, 0, nil},
+	{"half-open", "no more than so many streams, reset after 10 s", []string{`cresset_peer_offences_total{class="useless"}|cresset_peer_offences_total{class="slow"}`}, true, 0, nil},
+	{"one-byte-readers", "no more than so many streams, left", []string{`cresset_peer_offences_total{class="useless"}|cresset_peer_offences_total{class="slow"}`}, true, 0, nil},
+	{"wrong-digests", "answers rejected, left and banned", []string{`cresset_peer_offences_total{class="fatal"}`}, true, 0, nil},
+	{"wrong-network", "goodbye: wrong network", []string{`cresset_goodbyes_total{reason="2"}`}, true, 0, nil},
+	{"bad-signatures", "rejected, left and banned", []string{`cresset_gossip_messages_total{topic="beacon_attestation",verdict="reject"}`, `cresset_gossip_messages_total{topic="beacon_block",verdict="reject"}`}, true, 0, nil},
+	{"old-targets-known", "each validator's first vote accepted, at most a state a slot computed", []string{`cresset_gossip_messages_total{topic="beacon_attestation",verdict="accept"}`}, false, 0, map[string]float64{"cresset_state_regenerations_total": rowSlots}},
+	{"old-targets-unknown", "held in 32 MiB at most", []string{`cresset_gossip_messages_total{topic="beacon_attestation",verdict="defer"}`}, false, 0, map[string]float64{"cresset_gossip_held_bytes": 32 << 20}},
 }
 
 const (
@@ -301,6 +303,22 @@ func (a *abuse) judge(row abuseRow, m *measured, before map[string]float64, grow
 			faults = append(faults, fmt.Errorf("%s did not grow", any))
 		}
 	}
+	for prefix, most := range row.most {
+		grown := 0.0
+		for name, v := range after {
+			if strings.HasPrefix(name, prefix) {
+				grown += v - before[name]
+			}
+		}
+		if grown > most {
+			faults = append(faults, fmt.Errorf("%s grew by %.0f, at most %.0f", prefix, grown, most))
+		}
+	}
+	// Four copies of a block at most: three that were asked for, and one that gossip brings. The rest is for what a node tells all its peers.
+	if most := m.result.Peers * (64<<10 + 4*uint64(m.blocks+1)*m.result.Block); m.result.Received > most {
+		faults = append(faults, fmt.Errorf("the node sent %d bytes of gossip to the hostile peers, at most %d", m.result.Received, most))
+	}
+	a.t.Logf("    %d bytes of gossip sent to the hostile peers, the largest block has %d", m.result.Received, m.result.Block)
 	if row.left && m.result.Left == 0 {
 		faults = append(faults, errors.New("the node left nobody"))
 	}

@@ -49,6 +49,7 @@ type worldEvent struct {
 	Peers    uint64 // hostile peers, each with a name of its own
 	Left     uint64 // of which the node left so many
 	Received uint64 // bytes of gossip that the node sent them
+	Block    uint64 // bytes of the largest block so far
 	Error    string `json:",omitempty"`
 }
 
@@ -66,6 +67,7 @@ type world struct {
 	tip  atomic.Pointer[simnet.Tip]
 	past atomic.Pointer[[]simnet.Tip] // of all slots
 	told sync.Map                     // slot to the id of the message of its block
+	size atomic.Uint64                // of the largest block's message
 
 	storms struct {
 		sync.Mutex
@@ -175,6 +177,7 @@ func (w *world) honest(ctx context.Context) {
 			return
 		}
 		tip = next
+		w.size.Store(max(w.size.Load(), uint64(len(data))))
 		w.told.Store(slot, w.topics.MessageID(topic.String(), data))
 		past := append((*w.past.Load())[:len(*w.past.Load()):len(*w.past.Load())], tip)
 		w.past.Store(&past)
@@ -235,5 +238,5 @@ func (w *world) flood(ctx context.Context, name string, duration time.Duration) 
 		})
 	}
 	all.Wait()
-	return worldEvent{Row: name, Sent: sent.Load(), Failed: failed.Load(), Peers: names.Load(), Left: left.Load(), Received: received.Load()}
+	return worldEvent{Row: name, Sent: sent.Load(), Failed: failed.Load(), Peers: names.Load(), Left: left.Load(), Received: received.Load(), Block: w.size.Load()}
 }
