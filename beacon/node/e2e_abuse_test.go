@@ -211,7 +211,7 @@ func (a *abuse) follow() {
 			a.mu.peak = max(a.mu.peak, m.HeapInuse)
 			a.mu.Unlock()
 		}
-		at present := a.node.clock.CurrentSlot() + 4; subscribed < now; subscribed++ {
+		for end := a.node.clock.CurrentSlot() + 4; subscribed < end; subscribed++ {
 			var seats []subnets.Committee
 			for i := range spec.MaxCommitteesPerSlot {
 				seats = append(seats, subnets.Committee{Slot: subscribed, Committee: types.CommitteeIndex(i), CommitteesAtSlot: spec.MaxCommitteesPerSlot, Aggregator: true})

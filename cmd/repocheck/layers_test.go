@@ -30,6 +30,7 @@ const (
 	multiaddr   = "github.com/multiformats/go-multiaddr"
 	multistream = "github.com/multiformats/go-multistream"
 	pubsub      = "github.com/libp2p/go-libp2p-pubsub"
+	protobuf    = "google.golang.org/protobuf"
 	snappy      = "github.com/golang/snappy"
 	yaml        = "go.yaml.in/yaml/v3"
 	zstd        = "github.com/klauspost/compress/zstd"
@@ -86,7 +87,7 @@ var table = []row{
 	{5, "validator/propose", nil, nil},
 	{5, "validator/synccomm", nil, nil},
 	{5, "validator/prepare", nil, nil},
-	{6, "gossip/router", nil, []string{pubsub, libp2p, snappy}},
+	{6, "gossip/router", nil, []string{pubsub, libp2p, snappy, protobuf}},
 	{6, "sync/server", nil, []string{libp2p}},
 	{6, "sync/driver", nil, nil},
 	{6, "sync/peering", []string{"sync/driver"}, nil},
@@ -95,7 +96,7 @@ var table = []row{
 	{6, "validator/keyapi", nil, nil},
 	{7, "beacon/api", nil, nil},
 	{7, "validator/client", nil, nil},
-	{8, "beacon/node", nil, []string{snappy, bitfield, "github.com/vishvananda/netlink"}},
+	{8, "beacon/node", nil, []string{snappy, bitfield, "github.com/vishvananda/netlink", pubsub, libp2p, protobuf, multiaddr}}, // the last five in tests
 	{free, "beacon/spectest", nil, nil},
 	{free, "beacon/synthetic", nil, nil},
 	{free, "beacon/simnet", nil, nil},
