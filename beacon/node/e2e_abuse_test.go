@@ -315,7 +315,7 @@ func (a *abuse) judge(row abuseRow, m *measured, before map[string]float64, grow
 		}
 	}
 	// Four copies of a block at most: three that were asked for, and one that gossip brings. The rest is for what a node tells all its peers.
-	if most := m.result.Peers * (64<<10 + 4*uint64(m.blocks+1)*m.result.Block); m.result.Received > most {
+	if most := m.result.Peers * (16<<10 + 4*uint64(m.blocks+1)*m.result.Block); row.name == "iwant" && m.result.Received > most {
 		faults = append(faults, fmt.Errorf("the node sent %d bytes of gossip to the hostile peers, at most %d", m.result.Received, most))
 	}
 	a.t.Logf("    %d bytes of gossip sent to the hostile peers, the largest block has %d", m.result.Received, m.result.Block)
