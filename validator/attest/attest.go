@@ -42,8 +42,8 @@ type Config struct {
 	Protection Protection
 	Log        *slog.Logger
 	Metrics    *metrics.Validator
-	// Missed hears of votes that were not made, and why.
-	Missed func(epoch types.Epoch, votes int, why string)
+	// Done hears of votes: why is empty where they were taken.
+	Done func(epoch types.Epoch, votes int, why string)
 }
 
 // Attester votes.
@@ -92,7 +92,7 @@ func (a *Attester) vote(ctx context.Context, slot types.Slot, seats []duties.Att
 	epoch := types.ComputeEpochAtSlot(a.cfg.Spec, slot)
 	missed := func(n int, why string, err error) {
 		a.cfg.Metrics.Duties.WithLabelValues("attestation", "missed").Add(float64(n))
-		a.cfg.Missed(epoch, n, why)
+		a.cfg.Done(epoch, n, why)
 		a.cfg.Log.Error("votes missed; "+advice(err), "slot", slot, "votes", n, "why", why, "error", err)
 	}
 	data, err := a.data(ctx, slot, seats)
@@ -116,6 +116,7 @@ func (a *Attester) vote(ctx context.Context, slot types.Slot, seats []duties.Att
 		return nil, false
 	}
 	since := a.cfg.Clock.Now().Sub(a.cfg.Clock.StartOf(slot))
+	a.cfg.Done(epoch, len(signed), "")
 	a.cfg.Metrics.Duties.WithLabelValues("attestation", "published").Add(float64(len(signed)))
 	a.cfg.Metrics.Delay.WithLabelValues("attestation").Observe(since.Seconds())
 	first := data[seats[0].Committee]

@@ -126,7 +126,11 @@ func newStage(t *testing.T, fork params.Fork, count int) *stage {
 	}
 	s.attester = New(Config{
 		Spec: spec, Clock: now, Nodes: beacon, Duties: s.seats, Signer: s.signer, Protection: s.record, Log: slog.New(slog.DiscardHandler),
-		Metrics: metrics.NewValidator(metrics.New()), Missed: func(_ types.Epoch, votes int, why string) { s.missed = append(s.missed, fmt.Sprint(votes, " ", why)) },
+		Metrics: metrics.NewValidator(metrics.New()), Done: func(_ types.Epoch, votes int, why string) {
+			if why != "" {
+				s.missed = append(s.missed, fmt.Sprint(votes, " ", why))
+			}
+		},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{}, 2)

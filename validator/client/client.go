@@ -115,7 +115,7 @@ func perform(ctx context.Context, cfg *Config, p parts) error {
 	preparer := prepare.New(prepare.Config{Spec: cfg.Spec, Clock: p.clock, Nodes: p.beacon, Duties: tracker, Log: p.log, Default: cfg.FeeRecipient})
 	report := newReport(reportConfig{spec: cfg.Spec, clock: p.clock, nodes: p.beacon, duties: tracker, log: p.log, counted: p.counted})
 	attester := attest.New(attest.Config{
-		Spec: cfg.Spec, Clock: p.clock, Nodes: p.beacon, Duties: tracker, Signer: p.signer, Protection: p.store, Log: p.log, Metrics: p.counted, Missed: report.missed,
+		Spec: cfg.Spec, Clock: p.clock, Nodes: p.beacon, Duties: tracker, Signer: p.signer, Protection: p.store, Log: p.log, Metrics: p.counted, Done: report.voted,
 	})
 	proposer := propose.New(propose.Config{
 		Spec: cfg.Spec, Clock: p.clock, Nodes: p.beacon, Duties: tracker, Recipients: preparer, Signer: p.signer, Protection: p.store,

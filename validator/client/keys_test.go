@@ -168,13 +168,13 @@ func TestSummary(t *testing.T) {
 	if o != (outcome{included: 3, target: 2, head: 1}) {
 		t.Errorf("the outcome is %+v", o)
 	}
-	why := explain(o, 5, 1, tally{votesMissed: map[string]int{"no node": 1}, blocks: map[string]int{"no block": 2}})
-	for _, part := range []string{"1 votes: no node", "2 blocks: no block", "1 votes were handed in and came into no block", "1 votes had the wrong target", "1 votes had another head"} {
+	why := explain(o, 6, tally{voted: 4, votesMissed: map[string]int{"no node": 1}, blocks: map[string]int{"no block": 2}})
+	for _, part := range []string{"1 votes: no node", "1 votes were not made", "2 blocks: no block", "1 votes were handed in and came into no block", "1 votes had the wrong target", "1 votes had another head"} {
 		if !strings.Contains(why, part) {
 			t.Errorf("%q does not say %q", why, part)
 		}
 	}
-	if why := explain(outcome{5, 5, 5}, 5, 0, tally{}); why != "" {
+	if why := explain(outcome{5, 5, 5}, 5, tally{voted: 5}); why != "" {
 		t.Errorf("where all is well it is said %q", why)
 	}
 }

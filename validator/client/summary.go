@@ -28,6 +28,7 @@ type reportConfig struct {
 
 // tally is what we know ourselves of an epoch.
 type tally struct {
+	voted       int
 	votesMissed map[string]int // by why
 	proposed    int
 	blocks      map[string]int // missed, by why
@@ -58,11 +59,15 @@ func (r *report) ofLocked(epoch types.Epoch) *tally {
 	return t
 }
 
-// missed takes note of votes that were not made.
-func (r *report) missed(epoch types.Epoch, votes int, why string) {
+// voted takes note of votes, or of why there were none.
+func (r *report) voted(epoch types.Epoch, votes int, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ofLocked(epoch).votesMissed[why] += votes
+	if why == "" {
+		r.ofLocked(epoch).voted += votes
+	} else {
+		r.ofLocked(epoch).votesMissed[why] += votes
+	}
 }
 
 // proposed takes note of a proposal, or of why there was none.
@@ -132,17 +137,13 @@ func (r *report) judge(ctx context.Context, epoch types.Epoch) {
 	c.Included.Set(float64(s.included))
 	c.TargetGood.Set(float64(s.target))
 	c.HeadRight.Set(float64(s.head))
-	own := 0
-	for _, n := range t.votesMissed {
-		own += n
-	}
 	lost := 0
 	for _, n := range t.blocks {
 		lost += n
 	}
-	args := []any{"epoch", epoch, "votes", len(seats), "attested", len(seats) - own, "included", s.included, "target right", s.target, "head right", s.head,
+	args := []any{"epoch", epoch, "votes", len(seats), "attested", t.voted, "included", s.included, "target right", s.target, "head right", s.head,
 		"blocks", t.proposed, "blocks missed", lost}
-	if why := explain(s, len(seats), own, t); why != "" {
+	if why := explain(s, len(seats), t); why != "" {
 		args = append(args, "why", why)
 	}
 	r.cfg.log.Info("epoch", args...)
@@ -172,8 +173,12 @@ func summarize(seats map[types.ValidatorIndex]bool, rewards []apiclient.Attestat
 }
 
 // explain says in plain words why something was missed, nothing where all is well.
-func explain(o outcome, votes, own int, t tally) string {
+func explain(o outcome, votes int, t tally) string {
 	var parts []string
+	missed := 0
+	for _, n := range t.votesMissed {
+		missed += n
+	}
 	for _, m := range []struct {
 		what string
 		by   map[string]int
@@ -187,7 +192,10 @@ func explain(o outcome, votes, own int, t tally) string {
 			parts = append(parts, fmt.Sprintf("%d %s: %s", m.by[why], m.what, why))
 		}
 	}
-	if n := votes - own - o.included; n > 0 {
+	if n := votes - t.voted - missed; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d votes were not made: the process was not running, or did not know its duties", n))
+	}
+	if n := t.voted - o.included; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d votes were handed in and came into no block in time: the network did not get them, or blocks were full or missing", n))
 	}
 	if n := o.included - o.target; n > 0 {
