@@ -134,7 +134,7 @@ func (r *Router) deferred(o *outcome) {
 	case gossip.WaitBlock, gossip.WaitPayload:
 		what.slot = 0
 	default:
-		what = waitFor{kind: gossip.WaitSlot, slot: now + 1}
+		what = waitFor{kind: gossip.WaitState}
 	}
 	first, kept := r.hold.add(o.message, what, now)
 	if !kept {
@@ -151,8 +151,11 @@ func (r *Router) deferred(o *outcome) {
 
 // came tells whether something is here now that messages wait for.
 func (r *Router) came(what waitFor) bool {
-	if what.kind == gossip.WaitSlot {
+	switch what.kind {
+	case gossip.WaitSlot:
 		return what.slot <= r.clock.CurrentSlot()
+	case gossip.WaitState:
+		return false
 	}
 	block, ok := r.cfg.Chain.View().Block(what.root)
 	return ok && (what.kind == gossip.WaitBlock || block.PayloadVerified || block.Failed)

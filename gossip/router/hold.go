@@ -8,9 +8,10 @@ import (
 	"github.com/cresset/cresset/gossip"
 )
 
-// waitFor is what a message waits for. Messages that wait for a state are tried again in the next slot.
+// waitFor is what a message waits for. Messages that wait for any state are tried again late in the slot, where a block that has just come is not
+// in their way.
 type waitFor struct {
-	kind gossip.WaitKind // WaitSlot, WaitBlock or WaitPayload
+	kind gossip.WaitKind
 	slot types.Slot
 	root types.Root
 }

@@ -180,12 +180,23 @@ func (r *Router) Run(ctx context.Context) error {
 	g.Go(func() error { return r.eventLoop(run, events) })
 	g.Go(func() error { return r.topicLoop(run) })
 	g.Go(func() error { return r.clock.Slots(run, r.clock.CurrentSlot(), r.tick) })
+	g.Go(func() error { return r.stateLoop(run) })
 	r.kick()
 	err = g.Wait()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
 	return err
+}
+
+// stateLoop has messages checked again that wait for a state, in the last quarter of each slot.
+func (r *Router) stateLoop(ctx context.Context) error {
+	for slot := r.clock.CurrentSlot(); ; slot = max(slot, r.clock.CurrentSlot()) + 1 {
+		if err := r.clock.WaitUntil(ctx, r.clock.StartOf(slot+1).Add(-r.clock.SlotDuration()/4)); err != nil {
+			return err
+		}
+		r.recheck(r.hold.take(waitFor{kind: gossip.WaitState}))
+	}
 }
 
 // now is the time in milliseconds since genesis.
