@@ -78,11 +78,11 @@ func (t *traffic) deposit() (c call, err error) {
 	if err != nil {
 		return c, err
 	}
-	data := types.DepositData{Pubkey: t.extra.signing.PublicKey().Bytes(), Amount: t.spec.MinActivationBalance}
+	data := types.DepositData{Pubkey: t.extra().signing.PublicKey().Bytes(), Amount: t.spec.MinActivationBalance}
 	data.WithdrawalCredentials[0] = params.Eth1AddressWithdrawalPrefix
 	copy(data.WithdrawalCredentials[12:], account[:])
 	message := types.DepositMessage{Pubkey: data.Pubkey, WithdrawalCredentials: data.WithdrawalCredentials, Amount: data.Amount}
-	data.Signature = sign(t.extra.signing, &message, types.ComputeDomain(params.DomainDeposit(), t.spec.GenesisForkVersion, types.Root{}))
+	data.Signature = sign(t.extra().signing, &message, types.ComputeDomain(params.DomainDeposit(), t.spec.GenesisForkVersion, types.Root{}))
 	root := types.HashTreeRoot(&data)
 	word := func(n uint64) []byte { return slices.Concat(make([]byte, 24), bigEndian(n)) }
 	// Solidity's encoding: where the three byte strings begin, the root, and each string after its length, filled up to words of 32 bytes.

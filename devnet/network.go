@@ -31,6 +31,9 @@ func networkConfig(base []byte, preset string, slot time.Duration, schedule map[
 		set("SHARD_COMMITTEE_PERIOD", "1")
 		set("MIN_VALIDATOR_WITHDRAWABILITY_DELAY", "4")
 		set("ETH1_FOLLOW_DISTANCE", "8")
+		// With few validators consolidations have a churn of their own only where that of all is above that of activations and exits.
+		set("MIN_PER_EPOCH_CHURN_LIMIT_ELECTRA", "128000000000")
+		set("MAX_PER_EPOCH_ACTIVATION_EXIT_CHURN_LIMIT", "64000000000")
 	} else if err := yaml.Unmarshal(base, &values); err != nil {
 		return nil, nil, fmt.Errorf("network config: %w", err)
 	}

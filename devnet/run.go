@@ -79,7 +79,7 @@ func (n *network) start(ctx context.Context) error {
 
 // begin says what runs.
 func (w *watcher) begin() {
-	fmt.Fprintf(w.cfg.Out, "%d nodes with %s, %d validators, %s preset, slots of %v, files in %s; genesis at %s\n", len(w.nodes), w.cfg.Execution, len(w.keys),
+	fmt.Fprintf(w.cfg.Out, "%d nodes with %s, %d validators, %s preset, slots of %v, files in %s; genesis at %s\n", len(w.nodes), w.cfg.Execution, w.cfg.Validators,
 		w.spec.PresetBase, w.spec.SlotDuration(), w.dir, w.time.Format(time.TimeOnly))
 	for i, n := range w.nodes {
 		fmt.Fprintf(w.cfg.Out, "node %d: Beacon API %s", i, n.api.url)
@@ -157,7 +157,10 @@ func (w *watcher) missed() (lines []string) {
 		if chain[slot] != nil {
 			continue
 		}
-		why := "no block was seen"
+		why := w.absent[slot]
+		if why == "" {
+			why = "no block was seen"
+		}
 		if b := orphans[slot]; b != nil {
 			why = fmt.Sprintf("the block of validator %d came and was left", b.proposer)
 		}

@@ -33,8 +33,8 @@ type network struct {
 	cfg       Config
 	dir       string
 	spec      *params.Spec
-	time      time.Time // of genesis
-	keys      []validatorKeys
+	time      time.Time       // of genesis
+	keys      []validatorKeys // of genesis, and of one more that is deposited for
 	genesis   *types.BeaconState
 	root      types.Root // of the genesis block
 	env       *transition.Env
@@ -63,7 +63,7 @@ func (n *network) prepare() error {
 	}
 	n.spec, n.env = spec, transition.NewEnv(nil)
 	n.time = time.Now().Add(n.cfg.GenesisDelay).Round(time.Second)
-	if n.keys, err = deriveKeys(n.cfg.Validators); err != nil {
+	if n.keys, err = deriveKeys(n.cfg.Validators + 1); err != nil {
 		return err
 	}
 	el, err := executionGenesis(spec, uint64(n.time.Unix()))
@@ -81,7 +81,7 @@ func (n *network) prepare() error {
 		n.nodes = append(n.nodes, &node{})
 		var mine []int
 		for k := range n.keys {
-			if k*n.cfg.Nodes/len(n.keys) == i {
+			if n.nodeOf(k) == i {
 				mine = append(mine, k)
 			}
 		}
@@ -91,6 +91,12 @@ func (n *network) prepare() error {
 	}
 	return nil
 }
+
+// nodeOf is the node whose validator process has a key.
+func (n *network) nodeOf(key int) int { return key * n.cfg.Nodes / len(n.keys) }
+
+// extra is the keys of the validator that is deposited for.
+func (n *network) extra() validatorKeys { return n.keys[n.cfg.Validators] }
 
 // startTime is how long a program may take until it answers.
 const startTime = 60 * time.Second
@@ -203,7 +209,7 @@ func (n *network) writeGenesis(header types.ExecutionPayloadHeader) error {
 	if err != nil {
 		return err
 	}
-	if n.genesis, err = genesisState(n.spec, uint64(n.time.Unix()), n.keys, account, header); err != nil {
+	if n.genesis, err = genesisState(n.spec, uint64(n.time.Unix()), n.keys[:n.cfg.Validators], account, header); err != nil {
 		return fmt.Errorf("genesis state: %w", err)
 	}
 	data, err := ssz.Marshal(n.genesis.Cx, ssz.Container(n.genesis))

@@ -14,10 +14,9 @@ import (
 // traffic sends operations. It belongs to the goroutine that watches.
 type traffic struct {
 	*network
-	setup *kzg.Context
-	nonce uint64 // of the account that everything is paid by
-	sent  [operations]types.Slot
-	extra validatorKeys // of the validator that is deposited for
+	setup  *kzg.Context
+	nonces [accounts]uint64
+	sent   [operations]types.Slot
 }
 
 func newTraffic(n *network) (*traffic, error) {
@@ -25,11 +24,7 @@ func newTraffic(n *network) (*traffic, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := deriveKeys(len(n.keys) + 1)
-	if err != nil {
-		return nil, err
-	}
-	return &traffic{network: n, setup: setup, extra: keys[len(n.keys)]}, nil
+	return &traffic{network: n, setup: setup}, nil
 }
 
 // send sends at the beginning of a slot what is due, one operation of a kind a run, and a transfer in every slot. Nothing is sent before an epoch is over: an
@@ -99,6 +94,7 @@ func (t *traffic) call(o operation) (c call, err error) {
 		}
 		c.value.SetUint64(params.EthToGwei)
 		if o == blobs {
+			c.from = 2 // geth lets no account have both kinds of transactions waiting
 			c.blob = new(kzg.Blob)
 			copy(c.blob[1:], "devnet") // below the modulus: the first byte of a field element is its highest
 		}
@@ -152,7 +148,7 @@ func (t *traffic) lacking(s *seen) (words []string) {
 		}
 	}
 	if s.head != nil && t.sent[deposit] != 0 {
-		i, known := s.head.ValidatorByPubkey(t.extra.signing.PublicKey().Bytes())
+		i, known := s.head.ValidatorByPubkey(t.extra().signing.PublicKey().Bytes())
 		if !known || s.head.Validators.At(i).ActivationEpoch > s.head.GetCurrentEpoch() {
 			words = append(words, "activation of the validator that was deposited for")
 		}

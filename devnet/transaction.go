@@ -15,8 +15,9 @@ import (
 	"github.com/cresset/cresset/beacon/types"
 )
 
-// call is a transaction of the first account.
+// call is a transaction of an account.
 type call struct {
+	from  int
 	to    types.ExecutionAddress
 	value *big.Int // wei
 	data  []byte
@@ -66,7 +67,7 @@ func (c call) encode(setup *kzg.Context, chain, nonce uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := crypto.ToECDSA(accountKey(0))
+	key, err := crypto.ToECDSA(accountKey(c.from))
 	if err != nil {
 		return nil, err
 	}
@@ -85,13 +86,13 @@ func (c call) encode(setup *kzg.Context, chain, nonce uint64) ([]byte, error) {
 
 // transact hands a call in.
 func (t *traffic) transact(ctx context.Context, c call) error {
-	signed, err := c.encode(t.setup, t.spec.DepositChainId, t.nonce)
+	signed, err := c.encode(t.setup, t.spec.DepositChainId, t.nonces[c.from])
 	if err != nil {
 		return err
 	}
 	if err := rpc(ctx, t.nodes[0].rpc, nil, "eth_sendRawTransaction", "0x"+hex.EncodeToString(signed)); err != nil {
 		return err
 	}
-	t.nonce++
+	t.nonces[c.from]++
 	return nil
 }

@@ -18,8 +18,9 @@ type watcher struct {
 	oracle  *oracle
 	table   *table
 	events  chan event
-	down    map[*process]bool // by a fault
-	unread  int               // votes that no committee was known for
+	down    map[*process]bool     // by a fault
+	unread  int                   // votes that no committee was known for
+	absent  map[types.Slot]string // slots without a block at their end, and why
 	traffic *traffic
 }
 
@@ -33,7 +34,7 @@ func newWatcher(n *network) (*watcher, error) {
 	}
 	return &watcher{
 		network: n, seen: newSeen(n.spec, n.root), oracle: newOracle(proposerLoss, attesterLoss), table: newTable(n.cfg.Out, n.cfg.Live),
-		events: make(chan event, eventQueue), down: map[*process]bool{}, traffic: traffic,
+		events: make(chan event, eventQueue), down: map[*process]bool{}, absent: map[types.Slot]string{}, traffic: traffic,
 	}, nil
 }
 
@@ -66,6 +67,7 @@ func (w *watcher) watch(ctx context.Context) error {
 	for i := range w.nodes {
 		go w.follow(ctx, i)
 	}
+	var err error
 	deadline, bounded := w.cfg.Until.deadline(w.spec)
 	// A slot's line is written shortly before its end, when aggregates were sent; faults and traffic begin with a slot.
 	next := types.Slot(0)
@@ -87,7 +89,13 @@ func (w *watcher) watch(ctx context.Context) error {
 		if err := w.pools(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
-		w.table.line(w.row(ctx, next))
+		row := w.row(ctx, next)
+		if row.proposer == "" && next > 0 {
+			if w.absent[next], err = w.whyAbsent(next); err != nil {
+				return err
+			}
+		}
+		w.table.line(row)
 		if w.reached() {
 			return nil
 		}
@@ -205,6 +213,39 @@ func (w *watcher) unlessDown(i int, err error) error {
 		return nil
 	}
 	return fmt.Errorf("beacon node %d: %w; its last lines:\n%s", i, err, lastLines(w.nodes[i].beacon.log))
+}
+
+// whyAbsent says why a slot has no block at its end, as far as it is known from outside.
+func (w *watcher) whyAbsent(slot types.Slot) (string, error) {
+	s, err := (*transition.State)(nil), error(nil)
+	if w.seen.head != nil {
+		s = w.seen.head.Copy()
+	} else if s, err = transition.NewState(w.genesis.Copy(), w.env); err != nil {
+		return "", err
+	}
+	if s.Slot < slot {
+		if err := transition.ProcessSlots(s, slot); err != nil {
+			return "", fmt.Errorf("proposer of slot %d: %w", slot, err)
+		}
+	}
+	if s.Slot != slot {
+		return "its block is not on the branch of the newest", nil
+	}
+	proposer, err := s.GetBeaconProposerIndex()
+	if err != nil {
+		return "", fmt.Errorf("proposer of slot %d: %w", slot, err)
+	}
+	who := fmt.Sprintf("validator %d", proposer)
+	if s.Validators.Slashed(proposer) {
+		return who + " is slashed and may not propose", nil
+	}
+	n := w.nodes[w.nodeOf(int(proposer))]
+	for _, p := range []*process{n.validator, n.beacon, n.geth} {
+		if p != nil && w.down[p] {
+			return fmt.Sprintf("%s: %s was stopped", who, p.name), nil
+		}
+	}
+	return fmt.Sprintf("%s of %s gave no block that was seen", who, n.validator.name), nil
 }
 
 // process is that of a fault.
