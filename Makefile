@@ -92,7 +92,7 @@ e2e-devnet: build bin/geth ## two nodes with geth finalize epoch 3
 	@echo "e2e-devnet: finalized:3 with geth: ok"
 
 e2e-forks: build bin/geth ## two nodes with geth finalize in each of deneb, electra and fulu
-	$(DEVNET) --fork deneb:0,electra:3,fulu:6 --until finalized:7
+	$(DEVNET) --fork deneb:0,electra:2,fulu:4 --until finalized:5
 	@echo "e2e-forks: deneb, electra and fulu with geth: ok"
 
 e2e-geth: bin/geth ## recorded chains with a real geth behind the node; geth and the node are killed on the way

@@ -82,6 +82,19 @@ func TestHealthAndSyncing(t *testing.T) {
 	}
 }
 
+// A node that has its custody ready before Fulu says who it is without it: the metadata of those forks has no such field.
+func TestIdentityBeforeFulu(t *testing.T) {
+	t.Parallel()
+	w := newSimnet(t, params.Electra)
+	var one struct {
+		Data struct{ Metadata map[string]any }
+	}
+	w.get("/eth/v1/node/identity").into(&one)
+	if fmt.Sprint(one.Data.Metadata) != "map[attnets:0x0000000000000000 seq_number:3 syncnets:0x00]" {
+		t.Errorf("metadata is %v", one.Data.Metadata)
+	}
+}
+
 // Peers are listed by state and direction, found by their id, and counted.
 func TestPeers(t *testing.T) {
 	t.Parallel()

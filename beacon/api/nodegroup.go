@@ -31,6 +31,9 @@ func (c *call) nodeIdentity() error {
 		MetaData           json.RawMessage `json:"metadata"`
 	}
 	fork := c.s.cfg.Spec.ForkAtSlot(c.n.Chain.Clock().CurrentSlot())
+	if fork < params.Fulu {
+		id.MetaData.CustodyGroupCount = 0 // the node has it ready as soon as Fulu is scheduled
+	}
 	metadata, err := ssz.MarshalJSON(c.context(fork), ssz.Container(&id.MetaData))
 	if err != nil {
 		return err
