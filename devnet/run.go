@@ -37,7 +37,10 @@ func (d *Network) Run(ctx context.Context) (err error) {
 	}
 	n.processes = newProcesses(n.dir)
 	defer n.processes.stopAll()
-	if err := n.start(ctx); err != nil {
+	interrupted := func() bool { return ctx.Err() != nil && d.cfg.Until.Kind == UntilInterrupt }
+	if err := n.start(ctx); err != nil && interrupted() {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	w, err := newWatcher(n)
@@ -46,10 +49,14 @@ func (d *Network) Run(ctx context.Context) (err error) {
 	}
 	w.begin()
 	err = w.watch(ctx)
-	if ctx.Err() != nil && d.cfg.Until.Kind == UntilInterrupt {
-		err = nil
-	}
+	ended := time.Now()
 	n.processes.stopAll()
+	if interrupted() {
+		err = nil
+		if ended.Before(w.startOf(2)) { // nothing to judge yet
+			return nil
+		}
+	}
 	return errors.Join(err, w.summary())
 }
 
