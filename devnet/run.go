@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/cresset/cresset/beacon/types"
@@ -131,6 +133,11 @@ func (w *watcher) summary() error {
 	}
 	for _, m := range missed {
 		fmt.Fprintln(w.cfg.Out, "  "+m)
+	}
+	for _, e := range slices.Sorted(maps.Keys(s.took)) {
+		if took := s.took[e]; e > 0 && e < epoch && took < 1 {
+			fmt.Fprintf(w.cfg.Out, "  epoch %d: %.2f %% of the balance took part\n", e, 100*took)
+		}
 	}
 	return errors.Join(wrong...)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/cresset/cresset/beacon/transition"
@@ -14,14 +15,16 @@ import (
 // watcher follows all nodes. One goroutine owns it; those that read the event streams only hand events over.
 type watcher struct {
 	*network
-	seen    *seen
-	oracle  *oracle
-	table   *table
-	events  chan event
-	down    map[*process]bool     // by a fault
-	unread  int                   // votes that no committee was known for
-	absent  map[types.Slot]string // slots without a block at their end, and why
-	traffic *traffic
+	seen   *seen
+	oracle *oracle
+	table  *table
+	events chan event
+	down   map[*process]bool // by a fault
+	// starting are beacon nodes that were started again and do not answer yet.
+	starting map[*process]bool
+	unread   int                   // votes that no committee was known for
+	absent   map[types.Slot]string // slots without a block at their end, and why
+	traffic  *traffic
 }
 
 // eventQueue is how many events may wait; a stream waits too when it is full.
@@ -34,7 +37,7 @@ func newWatcher(n *network) (*watcher, error) {
 	}
 	return &watcher{
 		network: n, seen: newSeen(n.spec, n.root), oracle: newOracle(proposerLoss, attesterLoss), table: newTable(n.cfg.Out, n.cfg.Live),
-		events: make(chan event, eventQueue), down: map[*process]bool{}, absent: map[types.Slot]string{}, traffic: traffic,
+		events: make(chan event, eventQueue), down: map[*process]bool{}, starting: map[*process]bool{}, absent: map[types.Slot]string{}, traffic: traffic,
 	}, nil
 }
 
@@ -42,14 +45,14 @@ func newWatcher(n *network) (*watcher, error) {
 func (w *watcher) follow(ctx context.Context, i int) {
 	for ctx.Err() == nil {
 		err := w.nodes[i].api.blocks(ctx, i, w.events)
-		if refused := (*answerError)(nil); errors.As(err, &refused) {
+		if refused := (*answerError)(nil); errors.As(err, &refused) && refused.code < http.StatusInternalServerError {
 			select {
 			case w.events <- event{node: i, err: err}:
 			case <-ctx.Done():
 			}
 			return
 		}
-		// A stream that broke is opened again: that the process ended is told elsewhere.
+		// A stream that broke, or a node that is just starting, is asked again: that the process ended is told elsewhere.
 		select {
 		case <-ctx.Done():
 		case <-time.After(200 * time.Millisecond):
@@ -80,7 +83,10 @@ func (w *watcher) watch(ctx context.Context) error {
 			return err
 		}
 		if err := w.traffic.send(ctx, next, w.seen); err != nil {
-			return err
+			if len(w.cfg.Faults) == 0 || ctx.Err() != nil {
+				return err
+			}
+			w.table.note("slot %d: %v", next, err) // the node that it goes to may be the stopped one
 		}
 		line := time.NewTimer(time.Until(w.startOf(next).Add(w.spec.SlotDuration() * 9 / 10)))
 		if err := w.handle(ctx, line.C); err != nil {
@@ -267,7 +273,11 @@ func (w *watcher) fault(slot types.Slot) error {
 			if err := w.processes.start(p); err != nil {
 				return err
 			}
-			delete(w.down, p)
+			if f.Kind == beaconOf {
+				w.starting[p] = true // it is down until it answers
+			} else {
+				delete(w.down, p)
+			}
 			w.table.note("slot %d: %s is started again", slot, p.name)
 		}
 	}
@@ -293,6 +303,12 @@ func (w *watcher) row(ctx context.Context, slot types.Slot) row {
 	r := row{slot: slot, epoch: types.ComputeEpochAtSlot(w.spec, slot), fork: w.spec.ForkAtSlot(slot)}
 	for _, n := range w.nodes {
 		peers, head := "-", ""
+		if w.starting[n.beacon] {
+			if _, _, err := n.api.head(ctx); err == nil {
+				delete(w.starting, n.beacon)
+				delete(w.down, n.beacon)
+			}
+		}
 		if !w.down[n.beacon] {
 			if count, err := n.api.peers(ctx); err == nil {
 				peers = fmt.Sprint(count)
