@@ -131,6 +131,9 @@ func (w *watcher) summary() error {
 	if w.cfg.Until.Kind == UntilOperations {
 		fmt.Fprintln(w.cfg.Out, "operations "+w.traffic.said(s))
 	}
+	if w.unread > 0 {
+		fmt.Fprintf(w.cfg.Out, "  %d times a node had a vote of committees that no state was known for\n", w.unread)
+	}
 	for _, m := range missed {
 		fmt.Fprintln(w.cfg.Out, "  "+m)
 	}

@@ -168,11 +168,48 @@ func (w *watcher) pools(ctx context.Context) error {
 			}
 			continue
 		}
+		if len(votes) == 0 {
+			continue
+		}
+		// Its committees are those of its own head, which may be on another branch or far behind.
+		state, err := w.headState(ctx, i)
+		if err != nil {
+			if err := w.unlessDown(i, err); err != nil {
+				return err
+			}
+			continue
+		}
 		for j := range votes {
-			w.votes(w.seen.head, &votes[j])
+			if verified(state, &votes[j]) {
+				w.votes(state, &votes[j])
+			} else {
+				w.unread++
+			}
 		}
 	}
 	return nil
+}
+
+// headState is the state of a node's head in the slot that it is.
+func (w *watcher) headState(ctx context.Context, i int) (*transition.State, error) {
+	state, err := w.nodes[i].api.state(ctx, w.env, "head")
+	if err != nil {
+		return nil, err
+	}
+	if now := types.Slot(time.Since(w.time) / w.spec.SlotDuration()); state.Slot < now {
+		err = transition.ProcessSlots(state, now)
+	}
+	return state, err
+}
+
+// verified tells whether an attestation is signed by the members of the committees that a state has: on another branch its bits are of others.
+func verified(s *transition.State, a *types.Attestation) bool {
+	indexed, err := s.GetIndexedAttestation(a)
+	if err != nil {
+		return false
+	}
+	hooks := transition.Hooks{Signatures: &transition.SignatureBatch{}}
+	return transition.IsValidIndexedAttestation(s, indexed, hooks) == nil && hooks.Signatures.Verify() == nil
 }
 
 // votes gives the oracle the votes of an attestation, whose committees a state knows.
