@@ -41,7 +41,7 @@ type Config struct {
 	Execution Execution
 	// Until is when the run ends by itself.
 	Until Until
-	// GenesisDelay is the time from the start of Run to genesis. Default 20 s.
+	// GenesisDelay is the time from the start of Run to genesis. Default 30 s.
 	GenesisDelay time.Duration
 	// Faults are done to the network on the way.
 	Faults []Fault
@@ -64,7 +64,7 @@ func (c *Config) setDefaults() error {
 		c.Execution = Geth
 	}
 	if c.GenesisDelay == 0 {
-		c.GenesisDelay = 20 * time.Second
+		c.GenesisDelay = 30 * time.Second
 	}
 	if c.NetworkConfig == nil {
 		if c.Slot == 0 {

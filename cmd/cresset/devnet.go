@@ -42,7 +42,7 @@ func devnetCommand() *cobra.Command {
 	flags.StringVar(&f.faults, "faults", "", `processes to stop and start again, such as "stop geth 0 20-50; stop beacon 1 24-32; stop validator 1 40-44"`)
 	flags.StringVar(&f.dir, "dir", "", "directory for all files, which stay (default: one that is removed at the end)")
 	flags.StringVar(&f.programs, "programs", "", "directory of cresset-beacon, cresset-validator and geth (default: that of this program)")
-	flags.DurationVar(&f.delay, "genesis-delay", 20*time.Second, "time to genesis, for everything to start in")
+	flags.DurationVar(&f.delay, "genesis-delay", 30*time.Second, "time to genesis, for everything to start in")
 	return cmd
 }
 
