@@ -71,13 +71,13 @@ func connectPeers(b *testing.B, n *benchNode, count int) (all []*wirePeer) {
 	check(b, err)
 	_, root, err := n.store.Genesis()
 	check(b, err)
-	answers := politeAnswers(n.spec, reqresp.NewDigests(n.spec, root), n.clock, nil)
-	var protocols []string
-	for _, row := range answers.Offered() {
-		protocols = append(protocols, row.ID)
-	}
 	received := new(atomic.Uint64)
 	for range count {
+		answers := politeAnswers(n.spec, reqresp.NewDigests(n.spec, root), n.clock, nil)
+		var protocols []string
+		for _, row := range answers.Offered() {
+			protocols = append(protocols, row.ID)
+		}
 		p, err := dialWire(b.Context(), *info, protocols, func(id string, s network.Stream) {
 			answers.Serve(b.Context(), s.Conn().RemotePeer().String(), id, s)
 		}, received)

@@ -61,7 +61,7 @@ func (c *benchChain) start(b *testing.B, full bool, static ...string) *benchNode
 	anchor := c.anchor()
 	dir := b.TempDir()
 	n := &node{
-		cfg: Config{DataDir: dir, Networking: &Networking{Listen: []string{"127.0.0.1"}, Loose: true, NoDiscovery: true, Local: true, NoBackfill: true, Static: static}},
+		cfg: Config{DataDir: dir, Networking: &Networking{Listen: []string{"127.0.0.1"}, Loose: true, NoDiscovery: true, Local: true, NoBackfill: true, Static: static, Peers: 150}},
 		log: slog.New(slog.DiscardHandler), spec: c.spec, metrics: metrics.New(), keys: c.keys,
 	}
 	var err error
