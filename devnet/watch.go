@@ -180,10 +180,12 @@ func (w *watcher) pools(ctx context.Context) error {
 			continue
 		}
 		for j := range votes {
-			if verified(state, &votes[j]) {
-				w.votes(state, &votes[j])
-			} else {
+			voters, ok := verified(state, &votes[j])
+			if !ok {
 				w.unread++
+			}
+			for _, v := range voters {
+				w.oracle.vote(v, votes[j].Data)
 			}
 		}
 	}
@@ -202,14 +204,17 @@ func (w *watcher) headState(ctx context.Context, i int) (*transition.State, erro
 	return state, err
 }
 
-// verified tells whether an attestation is signed by the members of the committees that a state has: on another branch its bits are of others.
-func verified(s *transition.State, a *types.Attestation) bool {
+// verified gives who made an attestation, if they, members of the committees that a state has, signed it: on another branch its bits are of others.
+func verified(s *transition.State, a *types.Attestation) (voters []types.ValidatorIndex, ok bool) {
 	indexed, err := s.GetIndexedAttestation(a)
 	if err != nil {
-		return false
+		return nil, false
 	}
 	hooks := transition.Hooks{Signatures: &transition.SignatureBatch{}}
-	return transition.IsValidIndexedAttestation(s, indexed, hooks) == nil && hooks.Signatures.Verify() == nil
+	if transition.IsValidIndexedAttestation(s, indexed, hooks) != nil || hooks.Signatures.Verify() != nil {
+		return nil, false
+	}
+	return indexed.AttestingIndices, true
 }
 
 // votes gives the oracle the votes of an attestation, whose committees a state knows.

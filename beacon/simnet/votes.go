@@ -111,5 +111,5 @@ func numbers(validators []types.ValidatorIndex) []uint64 {
 
 // Sign is a validator's signature of anything, in a domain of the tip's chain.
 func (n *Network) Sign(tip Tip, validator types.ValidatorIndex, object types.Root, kind types.DomainType, epoch types.Epoch) types.BLSSignature {
-	return n.keys.SignAll(numbers([]types.ValidatorIndex{validator}), signingRoot(tip.State, object, kind, epoch))
+	return n.SignRoot(signingRoot(tip.State, object, kind, epoch), validator)
 }
