@@ -80,6 +80,19 @@ func (c *call) dutyList(d decided, data func(*ssz.Stream) error) error {
 	return out.Flush()
 }
 
+// dutiesAt is what the duties of an epoch, this one or the next, are answered from, and the root that they depend on: that of the last block before the
+// epoch, or of so many epochs before.
+func (c *call) dutiesAt(epoch, before types.Epoch) (d dutyView, root types.Root, err error) {
+	if d, err = c.duties(); err != nil {
+		return d, root, err
+	}
+	if err = nextAtMost(epoch, d.now); err != nil {
+		return d, root, err
+	}
+	root, err = c.dependentRoot(d.snapshot, epoch, before)
+	return d, root, err
+}
+
 // attesterDuties answers which committees validators are in. Validators that are in none, or that nobody knows, have no entry.
 // Spec: getAttesterDuties.
 func (c *call) attesterDuties() error {
@@ -91,14 +104,7 @@ func (c *call) attesterDuties() error {
 	if err != nil {
 		return err
 	}
-	d, err := c.duties()
-	if err != nil {
-		return err
-	}
-	if err := nextAtMost(epoch, d.now); err != nil {
-		return err
-	}
-	root, err := c.dependentRoot(d.snapshot, epoch, 1)
+	d, root, err := c.dutiesAt(epoch, 1)
 	if err != nil {
 		return err
 	}
@@ -187,14 +193,7 @@ func (c *call) proposers(before types.Epoch) error {
 	if err != nil {
 		return err
 	}
-	d, err := c.duties()
-	if err != nil {
-		return err
-	}
-	if err := nextAtMost(epoch, d.now); err != nil {
-		return err
-	}
-	root, err := c.dependentRoot(d.snapshot, epoch, before)
+	d, root, err := c.dutiesAt(epoch, before)
 	if err != nil {
 		return err
 	}
