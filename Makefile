@@ -8,7 +8,7 @@ BENCH_PKGS ?= ./...
 CONCURRENT = ^[[:space:]]*("sync(/atomic)?"|"golang.org/x/sync/|go [A-Za-z_.]+\()
 RACE_PKGS  = $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live e2e-partition kill kill-signer nonfinality faults clean devnet e2e-devnet e2e-forks e2e-abuse e2e-validator
+.PHONY: help build replay test test-packages test-vectors check gates fmt vet staticcheck repocheck spec race fuzz bench geth e2e-geth e2e-sync e2e-live e2e-partition kill kill-signer nonfinality faults clean devnet e2e-devnet e2e-forks e2e-faults e2e-late e2e-failover e2e-cut e2e-stop e2e-abuse e2e-validator
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,10 +82,12 @@ SLOT       ?= 4
 FORK       ?= fulu
 EL         ?= geth
 UNTIL      ?=
-DEVNET      = bin/cresset devnet --nodes $(NODES) --validators $(VALIDATORS) --preset $(PRESET) --slot-seconds $(SLOT)
+BEACONS    ?= 1
+FAULTS     ?=
+DEVNET      = bin/cresset devnet --validators $(VALIDATORS) --preset $(PRESET) --slot-seconds $(SLOT)
 
-devnet: build bin/geth ## a network on this machine: NODES=2 VALIDATORS=64 PRESET=minimal SLOT=4 FORK=fulu EL=geth|mock UNTIL=finalized:3|operations|slot:N
-	$(DEVNET) --fork "$(FORK)" --el $(EL) --until "$(UNTIL)"
+devnet: build bin/geth ## a network on this machine: NODES=2 VALIDATORS=64 PRESET=minimal SLOT=4 FORK=fulu EL=geth|mock UNTIL=finalized:3|operations|slot:N BEACONS=1 FAULTS="stop beacon 0 40-48"
+	$(DEVNET) --nodes $(NODES) --fork "$(FORK)" --el $(EL) --until "$(UNTIL)" --beacons-per-validator $(BEACONS) --faults "$(FAULTS)"
 
 e2e-devnet: build bin/geth ## two nodes with geth finalize epoch 3
 	$(DEVNET) --until finalized:3
@@ -94,6 +96,24 @@ e2e-devnet: build bin/geth ## two nodes with geth finalize epoch 3
 e2e-forks: build bin/geth ## two nodes with geth finalize in each of deneb, electra and fulu
 	$(DEVNET) --fork deneb:0,electra:2,fulu:4 --until finalized:5
 	@echo "e2e-forks: deneb, electra and fulu with geth: ok"
+
+e2e-faults: e2e-late e2e-failover e2e-cut e2e-stop ## all that is done to a network with geth, one after the other, half an hour
+
+e2e-late: build bin/geth ## a third and a fourth node come late with empty disks, from genesis and at a checkpoint; their validators vote
+	$(DEVNET) --nodes 4 --faults "late 2 20; late 3 33 checkpoint" --until slot:48
+	@echo "e2e-late: from genesis and at a checkpoint: ok"
+
+e2e-failover: build bin/geth ## one of the two beacon nodes of each validator process is away for two epochs
+	$(DEVNET) --beacons-per-validator 2 --faults "stop beacon 0 40-56" --until slot:74
+	@echo "e2e-failover: ok"
+
+e2e-cut: build bin/geth ## the network is cut in two for two epochs (Linux)
+	$(DEVNET) --faults "cut 40-56" --until slot:82
+	@echo "e2e-cut: ok"
+
+e2e-stop: build bin/geth ## a validator process, its only beacon node and geth are away, one after the other
+	$(DEVNET) --faults "stop validator 1 42-44; stop beacon 0 56-64; stop geth 0 88-118" --until slot:144
+	@echo "e2e-stop: ok"
 
 e2e-geth: bin/geth ## recorded chains with a real geth behind the node; geth and the node are killed on the way
 	$(GO) vet -tags geth ./beacon/engine ./beacon/node
@@ -109,9 +129,9 @@ e2e-sync: ## nodes sync recorded chains over libp2p: TCP, QUIC, from a checkpoin
 	CRESSET_SUMMARY=$(CURDIR)/bin/e2e-sync.txt $(GO) test -C beacon/node -tags e2e -count=1 -v -timeout 10m -run '^TestE2ESync$$'
 	@cat bin/e2e-sync.txt
 
-e2e-validator: ## one validator client and one node make a chain that finalizes, in one fork and across three
+e2e-validator: ## one validator client and one node make a chain that finalizes, in one fork and across three; a second client hears the first
 	$(GO) vet -tags e2e ./cmd/cresset-validator
-	$(GO) test -tags e2e -count=1 -timeout 10m -run '^TestE2EFinalizes$$' ./cmd/cresset-validator
+	$(GO) test -tags e2e -count=1 -timeout 10m -run '^TestE2E' ./cmd/cresset-validator
 
 e2e-live: ## nodes find each other through a boot node and follow each other by gossip for ten epochs; one comes late
 	@mkdir -p bin

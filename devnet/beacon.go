@@ -35,15 +35,21 @@ func (b *beacon) get(ctx context.Context, path string, data any) error {
 	return nil
 }
 
-// identity is the multiaddr of the node, by TCP and with its peer id.
-func (b *beacon) identity(ctx context.Context, port int) (string, error) {
+// identity is the peer id of the node.
+func (b *beacon) identity(ctx context.Context) (string, error) {
 	var data struct {
 		PeerID string `json:"peer_id"`
 	}
-	if err := b.get(ctx, "/eth/v1/node/identity", &data); err != nil {
-		return "", err
+	err := b.get(ctx, "/eth/v1/node/identity", &data)
+	return data.PeerID, err
+}
+
+// synced tells whether the node is at the chain's head, as far as it knows.
+func (b *beacon) synced(ctx context.Context) bool {
+	var data struct {
+		Syncing bool `json:"is_syncing"`
 	}
-	return fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/p2p/%s", port, data.PeerID), nil
+	return b.get(ctx, "/eth/v1/node/syncing", &data) == nil && !data.Syncing
 }
 
 func (b *beacon) peers(ctx context.Context) (int, error) {

@@ -3,6 +3,7 @@ package devnet
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/transition"
@@ -15,8 +16,12 @@ type seenBlock struct {
 	slot     types.Slot
 	parent   types.Root
 	proposer types.ValidatorIndex
-	did      string // its operations, in words
+	after    time.Duration // from the start of its slot until it was seen
+	did      string        // its operations, in words
 	done     []operation
+	voters   map[types.ValidatorIndex]bool // whose votes are in it
+	before   turnout                       // in the epoch before its own, as its state knows it
+	final    types.Epoch                   // finalized in its state
 }
 
 // seen is all that was seen of the chain. It belongs to the goroutine that watches.
@@ -26,28 +31,33 @@ type seen struct {
 	blocks    map[types.Root]*seenBlock
 	head      *transition.State // after the newest block
 	headRoot  types.Root
-	took      map[types.Epoch]float64 // share of the balance that voted for the right target, as the newest block knows it
 	justified struct{ epoch, in types.Epoch }
 	finalized struct{ epoch, in types.Epoch }
 	final     types.Checkpoint
 }
 
 func newSeen(spec *params.Spec, genesis types.Root) *seen {
-	return &seen{spec: spec, genesis: genesis, blocks: map[types.Root]*seenBlock{}, took: map[types.Epoch]float64{}}
+	return &seen{spec: spec, genesis: genesis, blocks: map[types.Root]*seenBlock{}}
 }
 
-// add takes a block with the state after it.
-func (s *seen) add(root types.Root, block *types.BeaconBlock, state *transition.State) *seenBlock {
-	b := &seenBlock{root: root, slot: block.Slot, parent: block.ParentRoot, proposer: block.ProposerIndex, did: inWords(&block.Body), done: operationsOf(&block.Body)}
-	s.blocks[root] = b
-	if s.head != nil && state.Slot < s.head.Slot {
-		return b
+// add takes a block with the state after it, who votes in it, and how long after the start of its slot it came.
+func (s *seen) add(root types.Root, block *types.BeaconBlock, state *transition.State, voters map[types.ValidatorIndex]bool, after time.Duration) error {
+	b := &seenBlock{
+		after: after, root: root, slot: block.Slot, parent: block.ParentRoot, proposer: block.ProposerIndex, did: inWords(&block.Body), done: operationsOf(&block.Body),
+		voters: voters, final: state.FinalizedCheckpoint.Epoch,
 	}
-	s.head, s.headRoot = state, root
 	epoch := state.GetCurrentEpoch()
 	if epoch > 0 {
-		s.took[epoch-1] = targetShare(state)
+		var err error
+		if b.before, err = turnoutBefore(state); err != nil {
+			return fmt.Errorf("votes of epoch %d: %w", epoch-1, err)
+		}
 	}
+	s.blocks[root] = b
+	if s.head != nil && state.Slot < s.head.Slot {
+		return nil
+	}
+	s.head, s.headRoot = state, root
 	if s.justified.epoch == 0 && state.CurrentJustifiedCheckpoint.Epoch > 0 {
 		s.justified.epoch, s.justified.in = state.CurrentJustifiedCheckpoint.Epoch, epoch-1
 	}
@@ -55,26 +65,64 @@ func (s *seen) add(root types.Root, block *types.BeaconBlock, state *transition.
 		s.finalized.epoch, s.finalized.in = state.FinalizedCheckpoint.Epoch, epoch-1
 	}
 	s.final = state.FinalizedCheckpoint
-	return b
+	return nil
 }
 
-// targetShare is the share of the balance of the previous epoch's validators, without slashed ones, that voted for the right target.
-func targetShare(s *transition.State) float64 {
+// turnout is how the validators of an epoch, without slashed ones, voted for its right target.
+type turnout struct {
+	share      float64 // of the balance
+	validators int
+	missing    []duty // who did not
+}
+
+// duty is a validator's vote in a slot.
+type duty struct {
+	validator types.ValidatorIndex
+	slot      types.Slot
+}
+
+// turnoutBefore is that of a state's previous epoch.
+func turnoutBefore(s *transition.State) (t turnout, err error) {
 	epoch, all, voted := s.GetPreviousEpoch(), uint64(0), uint64(0)
+	missing := map[types.ValidatorIndex]bool{}
 	for i := range s.Validators.Len() {
 		v := s.Validators.At(types.ValidatorIndex(i))
 		if v.Slashed || !transition.IsActiveValidator(&v, epoch) {
 			continue
 		}
+		t.validators++
 		all += uint64(v.EffectiveBalance)
 		if transition.HasFlag(s.PreviousEpochParticipation.At(i), params.TimelyTargetFlagIndex) {
 			voted += uint64(v.EffectiveBalance)
+		} else {
+			missing[types.ValidatorIndex(i)] = true
 		}
 	}
-	if all == 0 {
-		return 0
+	if all > 0 {
+		t.share = float64(voted) / float64(all)
 	}
-	return float64(voted) / float64(all)
+	if len(missing) == 0 {
+		return t, nil
+	}
+	count, err := s.GetCommitteeCountPerSlot(epoch)
+	if err != nil {
+		return t, err
+	}
+	first := types.Slot(uint64(epoch) * s.Cx.Spec.SlotsPerEpoch)
+	for slot := first; slot < first+types.Slot(s.Cx.Spec.SlotsPerEpoch); slot++ {
+		for index := range count {
+			committee, err := s.GetBeaconCommittee(slot, types.CommitteeIndex(index))
+			if err != nil {
+				return t, err
+			}
+			for _, member := range committee {
+				if v := types.ValidatorIndex(member); missing[v] {
+					t.missing = append(t.missing, duty{v, slot})
+				}
+			}
+		}
+	}
+	return t, nil
 }
 
 // ancestors are the blocks from a root down to genesis, by their slot.
@@ -86,17 +134,25 @@ func (s *seen) ancestors(root types.Root) map[types.Slot]*seenBlock {
 	return found
 }
 
-// leastShare is the lowest participation of an epoch after the first, of those that are over, and of which.
-func (s *seen) leastShare() (share float64, epoch types.Epoch, found bool) {
+// turnouts are those of the epochs after the first that are over, as the chain of the head knows them.
+func (s *seen) turnouts() map[types.Epoch]turnout {
+	found := map[types.Epoch]turnout{}
 	if s.head == nil {
-		return 0, 0, false
+		return found
 	}
-	for e, took := range s.took {
-		if e >= 1 && e+1 < s.head.GetCurrentEpoch() && (!found || took < share || took == share && e < epoch) {
-			share, epoch, found = took, e, true
+	last := map[types.Epoch]*seenBlock{}
+	for _, b := range s.ancestors(s.headRoot) {
+		epoch := types.ComputeEpochAtSlot(s.spec, b.slot)
+		if known := last[epoch]; known == nil || known.slot < b.slot {
+			last[epoch] = b
 		}
 	}
-	return share, epoch, found
+	for epoch, b := range last {
+		if epoch >= 2 && epoch < s.head.GetCurrentEpoch() {
+			found[epoch-1] = b.before
+		}
+	}
+	return found
 }
 
 // inWords is what a block did, short.

@@ -28,6 +28,8 @@ type Config struct {
 	Dir string
 	// Nodes is how many beacon nodes there are, each with an execution client and a validator process. Default 2.
 	Nodes int
+	// BeaconsPerValidator is how many beacon nodes each validator process uses, its own first. Default 1.
+	BeaconsPerValidator int
 	// Validators is how many keys there are, split evenly between the processes. Default 64, which is also the least.
 	Validators int
 	// Preset is the base of the network's configuration: "minimal" (default) or "mainnet". NetworkConfig is a file in its place.
@@ -53,6 +55,9 @@ type Config struct {
 func (c *Config) setDefaults() error {
 	if c.Nodes == 0 {
 		c.Nodes = 2
+	}
+	if c.BeaconsPerValidator == 0 {
+		c.BeaconsPerValidator = 1
 	}
 	if c.Validators == 0 {
 		c.Validators = leastValidators
@@ -92,6 +97,8 @@ func (c *Config) check() error {
 		return errors.New("nothing is given to write the table to (Out)")
 	case c.Nodes < 1 || c.Nodes > maxNodes:
 		return fmt.Errorf("nodes are %d, want 1 to %d", c.Nodes, maxNodes)
+	case c.BeaconsPerValidator < 1 || c.BeaconsPerValidator > c.Nodes:
+		return fmt.Errorf("beacon nodes of each validator process are %d, want 1 to %d, which is all of them", c.BeaconsPerValidator, c.Nodes)
 	case c.Validators < leastValidators || c.Validators > maxValidators:
 		return fmt.Errorf("validators are %d, want %d to %d", c.Validators, leastValidators, maxValidators)
 	case c.Execution != Geth && c.Execution != Mock:
@@ -109,12 +116,12 @@ func (c *Config) check() error {
 		}
 	}
 	for _, f := range c.Faults {
-		if f.Node >= c.Nodes {
-			return fmt.Errorf("fault %v: there is no node %d, the last is %d", f, f.Node, c.Nodes-1)
+		if err := f.check(c); err != nil {
+			return err
 		}
-		if f.Kind == geth && c.Execution != Geth {
-			return fmt.Errorf("fault %v: there is no geth", f)
-		}
+	}
+	if _, late := c.arrivals(); 4*lateKeys*len(late) > c.Validators {
+		return fmt.Errorf("%d nodes come late with %d keys each, want at most a quarter of the %d validators to be late", len(late), lateKeys, c.Validators)
 	}
 	return nil
 }

@@ -4,7 +4,7 @@
 // Layer: 9, below nothing but cmd/cresset.
 //
 //	config.go    Config and what it may be
-//	run.go       New, Run: start, watch, end, the summary
+//	run.go       New, Run: start, watch, end
 //	network.go   the network's configuration file
 //	schedule.go  when forks begin
 //	until.go     when a run ends, and its deadline
@@ -14,13 +14,16 @@
 //	execution.go the execution layer's genesis
 //	start.go     the processes' command lines
 //	process.go   process groups, logs
-//	faults.go    processes that are stopped on the way
+//	faults.go    what is done to the network on the way
+//	stage.go     two network namespaces behind a bridge, for a network that is cut
 //	http.go beacon.go  what is asked of the processes
 //	watch.go     the loop over events and slots
 //	chain.go     what was seen of the chain
+//	judge.go     what is missed, by cause, and the summary
 //	oracle.go    every signature that was seen, searched for slashable pairs
 //	operation.go kinds of traffic, and where they are in blocks
 //	traffic.go   what is sent when
+//	effect.go    what it does to the state
 //	messages.go  deposits and what goes to the beacon node
 //	transaction.go  transactions, signed and encoded
 //	table.go     the table

@@ -69,10 +69,14 @@ func TestDeadline(t *testing.T) {
 	for _, c := range []struct {
 		until Until
 		want  params.Slot
-	}{{Until{UntilFinalized, 3}, 52}, {Until{UntilSlot, 10}, 18}, {Until{Kind: UntilOperations}, (4 + operationsEpochs) * 8}} {
+	}{{Until{UntilFinalized, 3}, 52}, {Until{UntilSlot, 10}, 18}, {Until{Kind: UntilOperations}, (4 + 1 + 4 + operationsEpochs) * 8}} {
 		if slot, ok := c.until.deadline(spec); !ok || slot != c.want {
 			t.Errorf("%v: slot %d, %t, want %d", c.until, slot, ok, c.want)
 		}
+	}
+	spec.ShardCommitteePeriod, spec.MinValidatorWithdrawabilityDelay = 64, 256 // of a network config that is no development network's
+	if slot, _ := (Until{Kind: UntilOperations}).deadline(spec); slot != (4+64+256+operationsEpochs)*8 {
+		t.Errorf("operations are to be over in slot %d where validators stay for 320 epochs", slot)
 	}
 	if _, ok := (Until{}).deadline(spec); ok {
 		t.Error("a run until it is interrupted has a deadline")
@@ -81,19 +85,63 @@ func TestDeadline(t *testing.T) {
 
 // Faults are printed as they are read, and wrong ones are refused.
 func TestFaults(t *testing.T) {
-	faults, err := ParseFaults("stop geth 0 20-50; stop beacon 1 24-32;stop validator 1 40-44")
-	if err != nil || len(faults) != 3 {
-		t.Fatalf("%v, %v, want three", faults, err)
+	texts := []string{"stop geth 0 20-50", "stop beacon 1 24-32", "stop validator 1 40-44", "cut 56-72", "late 2 40", "late 3 41 checkpoint"}
+	faults, err := ParseFaults(strings.Join(texts, " ; "))
+	if err != nil || len(faults) != len(texts) {
+		t.Fatalf("%v, %v, want %d", faults, err, len(texts))
 	}
-	if got := faults[1].String(); got != "stop beacon 1 24-32" {
-		t.Errorf("the second is %q", got)
+	for i, want := range texts {
+		if got := faults[i].String(); got != want {
+			t.Errorf("fault %d is %q, want %q", i, got, want)
+		}
 	}
 	if none, err := ParseFaults(" "); err != nil || none != nil {
 		t.Errorf("nothing gives %v, %v", none, err)
 	}
-	for _, text := range []string{"stop geth 0", "kill geth 0 1-2", "stop reth 0 1-2", "stop geth x 1-2", "stop geth 0 5-5", "stop geth 0 0-5", "stop geth 0 7"} {
+	for _, text := range []string{
+		"stop geth 0", "kill geth 0 1-2", "stop reth 0 1-2", "stop geth x 1-2", "stop geth 0 5-5", "stop geth 0 0-5", "stop geth 0 7", "cut", "cut 5-5", "cut 0 1-2",
+		"late 2", "late x 4", "late 2 0", "late 2 4 genesis", "late 2 4-5",
+	} {
 		if _, err := ParseFaults(text); err == nil {
 			t.Errorf("%q was taken", text)
 		}
+	}
+}
+
+// A network refuses faults that it cannot have.
+func TestFaultsOfANetwork(t *testing.T) {
+	for text, want := range map[string]string{
+		"stop beacon 2 4-8": "there is no node 2", "stop geth 0 4-8": "there is no geth", "late 0 9": "node 0", "late 1 9": "", "cut 4-8": "", "stop beacon 1 4-8": "",
+	} {
+		faults, err := ParseFaults(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = faults[0].check(&Config{Nodes: 2, Execution: Mock})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	if err := (Fault{What: cut, First: 4, Last: 8}).check(&Config{Nodes: 1, Execution: Mock}); err == nil {
+		t.Error("one node is cut in two")
+	}
+}
+
+// Every key belongs to one node, those of nodes that come late are few, and the validator that is deposited for is one of a node that is there.
+func TestKeysOfNodes(t *testing.T) {
+	faults, err := ParseFaults("late 1 9; late 3 10 checkpoint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &network{cfg: Config{Nodes: 4, Validators: leastValidators, Faults: faults}, keys: make([]validatorKeys, leastValidators+1)}
+	count := [4]int{}
+	for key := range n.keys {
+		count[n.nodeOf(key)]++
+	}
+	if want := [4]int{33, lateKeys, 24, lateKeys}; count != want {
+		t.Errorf("the nodes have %v keys, want %v", count, want)
+	}
+	if got := n.nodeOf(leastValidators); got != 2 {
+		t.Errorf("the validator that is deposited for is at node %d, want 2", got)
 	}
 }

@@ -22,6 +22,7 @@ const stopTime = 10 * time.Second
 // process is one program that runs for the network, in a process group of its own. It belongs to one goroutine.
 type process struct {
 	name    string
+	place   place
 	command []string
 	log     string // path
 
@@ -54,8 +55,8 @@ func newProcesses(dir string) *processes {
 }
 
 // add names a process without starting it. Its log is a file of its name.
-func (p *processes) add(name string, command ...string) *process {
-	made := &process{name: name, command: command, log: filepath.Join(p.dir, name+".log")}
+func (p *processes) add(name string, at place, command ...string) *process {
+	made := &process{name: name, place: at, command: command, log: filepath.Join(p.dir, name+".log")}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.all = append(p.mu.all, made)
@@ -74,9 +75,12 @@ func (p *processes) start(c *process) error {
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	r, started := &running{done: make(chan struct{})}, make(chan error)
 	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		runtime.LockOSThread() // and never unlocked: a thread that went to another place ends with this goroutine
 		defer file.Close()
+		if err := c.place.enter(); err != nil {
+			started <- err
+			return
+		}
 		if err := command.Start(); err != nil {
 			started <- err
 			return

@@ -19,7 +19,7 @@ func TestStopEndsTheWholeGroup(t *testing.T) {
 	dir := t.TempDir()
 	child := filepath.Join(dir, "child")
 	p := newProcesses(dir)
-	shell := p.add("shell", "/bin/sh", "-c", `sleep 1000 & echo $! > `+child+`.new; mv `+child+`.new `+child+`; trap "" TERM; wait; wait`)
+	shell := p.add("shell", loopback, "/bin/sh", "-c", `sleep 1000 & echo $! > `+child+`.new; mv `+child+`.new `+child+`; trap "" TERM; wait; wait`)
 	if err := p.start(shell); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func gone(pid int) error {
 // A process that ends by itself is told of with the end of its log.
 func TestAProcessThatEndsIsToldOfWithItsLastLines(t *testing.T) {
 	p := newProcesses(t.TempDir())
-	shell := p.add("shell", "/bin/sh", "-c", "for i in $(seq 100); do echo line $i; done; exit 3")
+	shell := p.add("shell", loopback, "/bin/sh", "-c", "for i in $(seq 100); do echo line $i; done; exit 3")
 	if err := p.start(shell); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestAProcessThatEndsIsToldOfWithItsLastLines(t *testing.T) {
 // A program that does not exist is an error of the start.
 func TestStartOfNoProgram(t *testing.T) {
 	p := newProcesses(t.TempDir())
-	if err := p.start(p.add("nothing", "/no/such/program")); err == nil || !strings.Contains(err.Error(), "start nothing") {
+	if err := p.start(p.add("nothing", loopback, "/no/such/program")); err == nil || !strings.Contains(err.Error(), "start nothing") {
 		t.Errorf("%v", err)
 	}
 	p.stopAll()

@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 	"time"
-
-	"github.com/cresset/cresset/beacon/types"
 )
 
 // Network is a development network on this machine.
@@ -100,88 +96,4 @@ func (w *watcher) begin() {
 	if deadline, ok := w.cfg.Until.deadline(w.spec); ok {
 		fmt.Fprintf(w.cfg.Out, "until %v, at the end of slot %d (%s) at the latest\n", w.cfg.Until, deadline, w.startOf(deadline+1).Format(time.TimeOnly))
 	}
-}
-
-// When the first epochs have to be justified and finalized: at the end of these epochs.
-const (
-	justifiedBy = 3
-	finalizedBy = 4
-)
-
-// summary writes the last lines, and is the error of a chain that did what it must not.
-func (w *watcher) summary() error {
-	var wrong []error
-	if len(w.oracle.pairs) > 0 {
-		wrong = append(wrong, errors.New(w.oracle.String()))
-	}
-	s := w.seen
-	if s.head == nil {
-		return errors.Join(append(wrong, errors.New("no block was seen"))...)
-	}
-	epoch := s.head.GetCurrentEpoch()
-	wrong = append(wrong, tooLate("justified", s.justified.epoch, s.justified.in, justifiedBy, epoch), tooLate("finalized", s.finalized.epoch, s.finalized.in, finalizedBy, epoch))
-	share := "no epoch after the first was over"
-	if least, at, ok := s.leastShare(); ok {
-		share = fmt.Sprintf("participation at least %.2f %% (epoch %d)", 100*least, at)
-	}
-	missed := w.missed()
-	fmt.Fprintf(w.cfg.Out, "%d slots, %.1f epochs: %s; %s; %s; %d slots missed; %v; %v\n", s.head.Slot, float64(s.head.Slot+1)/float64(w.spec.SlotsPerEpoch),
-		when("justified", s.justified.epoch, s.justified.in), when("finalized", s.finalized.epoch, s.finalized.in), share, len(missed), w.oracle,
-		time.Since(w.time).Round(time.Second))
-	if w.cfg.Until.Kind == UntilOperations {
-		fmt.Fprintln(w.cfg.Out, "operations "+w.traffic.said(s))
-	}
-	if w.unread > 0 {
-		fmt.Fprintf(w.cfg.Out, "  %d times a node had a vote of committees that no state was known for\n", w.unread)
-	}
-	for _, m := range missed {
-		fmt.Fprintln(w.cfg.Out, "  "+m)
-	}
-	for _, e := range slices.Sorted(maps.Keys(s.took)) {
-		if took := s.took[e]; e > 0 && e < epoch && took < 1 {
-			fmt.Fprintf(w.cfg.Out, "  epoch %d: %.2f %% of the balance took part\n", e, 100*took)
-		}
-	}
-	return errors.Join(wrong...)
-}
-
-func when(what string, epoch, in types.Epoch) string {
-	if epoch == 0 {
-		return "none " + what
-	}
-	return fmt.Sprintf("epoch %d %s at the end of epoch %d", epoch, what, in)
-}
-
-// tooLate is the error of a first checkpoint that came later than it has to, or did not come though it had to.
-func tooLate(what string, epoch, in, by, head types.Epoch) error {
-	switch {
-	case epoch == 0 && head > by:
-		return fmt.Errorf("nothing is %s in epoch %d, want an epoch %s by the end of epoch %d", what, head, what, by)
-	case epoch != 0 && in > by:
-		return fmt.Errorf("the first epoch was %s at the end of epoch %d, want by the end of epoch %d", what, in, by)
-	}
-	return nil
-}
-
-// missed are the slots without a block in the chain of the head, with the reason.
-func (w *watcher) missed() (lines []string) {
-	chain := w.seen.ancestors(w.seen.headRoot)
-	orphans := map[types.Slot]*seenBlock{}
-	for _, b := range w.seen.blocks {
-		orphans[b.slot] = b
-	}
-	for slot := types.Slot(1); slot < w.seen.head.Slot; slot++ {
-		if chain[slot] != nil {
-			continue
-		}
-		why := w.absent[slot]
-		if why == "" {
-			why = "no block was seen"
-		}
-		if b := orphans[slot]; b != nil {
-			why = fmt.Sprintf("the block of validator %d came and was left", b.proposer)
-		}
-		lines = append(lines, fmt.Sprintf("slot %d: %s", slot, why))
-	}
-	return lines
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,10 +24,26 @@ import (
 // node is one beacon node with what belongs to it.
 type node struct {
 	geth, beacon, validator *process // geth is nil with the mock
-	rpc                     string   // URL of geth
+	place                   place
+	ports                   [portsOfNode]int
+	rpc, engine             string // URLs of geth
 	api                     *beacon
-	engine                  string // URL of its Engine API
 }
+
+// The ports of a node.
+const (
+	gethPeers = iota
+	gethRPC
+	gethEngine
+	beaconTCP
+	beaconQUIC
+	beaconHTTP
+	validatorMetrics
+	portsOfNode
+)
+
+// at is HOST:PORT of one of the node's ports.
+func (n *node) at(port int) string { return fmt.Sprintf("%s:%d", n.place.host, n.ports[port]) }
 
 // network is what runs.
 type network struct {
@@ -39,7 +56,9 @@ type network struct {
 	root      types.Root // of the genesis block
 	env       *transition.Env
 	processes *processes
+	stage     *stage // nil where no fault needs one
 	nodes     []*node
+	addresses []string // of the beacon nodes that were started, for those after them
 }
 
 // The files of a network.
@@ -78,7 +97,6 @@ func (n *network) prepare() error {
 		}
 	}
 	for i := range n.cfg.Nodes {
-		n.nodes = append(n.nodes, &node{})
 		var mine []int
 		for k := range n.keys {
 			if n.nodeOf(k) == i {
@@ -89,11 +107,47 @@ func (n *network) prepare() error {
 			return err
 		}
 	}
+	return n.layOut()
+}
+
+// layOut says where everything is to be, before anything runs.
+func (n *network) layOut() error {
+	if n.cfg.Cut() {
+		var err error
+		if n.stage, err = newStage(); err != nil {
+			return err
+		}
+	}
+	ports, err := freePorts(n.cfg.Nodes * portsOfNode)
+	if err != nil {
+		return err
+	}
+	for i := range n.cfg.Nodes {
+		x := &node{place: loopback, ports: [portsOfNode]int(ports[i*portsOfNode:])}
+		if n.stage != nil {
+			x.place = n.stage.places[2*i/n.cfg.Nodes]
+		}
+		if n.cfg.Execution == Geth {
+			x.geth = n.processes.add(fmt.Sprintf("geth-%d", i), x.place)
+			x.rpc, x.engine = "http://"+x.at(gethRPC), "http://"+x.at(gethEngine)
+		}
+		x.beacon = n.processes.add(fmt.Sprintf("beacon-%d", i), x.place)
+		x.validator = n.processes.add(fmt.Sprintf("validator-%d", i), x.place)
+		x.api = &beacon{spec: n.spec, url: "http://" + x.at(beaconHTTP)}
+		n.nodes = append(n.nodes, x)
+	}
 	return nil
 }
 
-// nodeOf is the node whose validator process has a key.
-func (n *network) nodeOf(key int) int { return key * n.cfg.Nodes / len(n.keys) }
+// nodeOf is the node whose validator process has a key: those that come late have a few at the end of the genesis validators, the others the rest.
+func (n *network) nodeOf(key int) int {
+	punctual, late := n.cfg.arrivals()
+	first := n.cfg.Validators - lateKeys*len(late)
+	if key >= first && key < n.cfg.Validators {
+		return late[(key-first)/lateKeys]
+	}
+	return punctual[key*len(punctual)/len(n.keys)]
+}
 
 // extra is the keys of the validator that is deposited for.
 func (n *network) extra() validatorKeys { return n.keys[n.cfg.Validators] }
@@ -113,22 +167,17 @@ func (n *network) startGeth(ctx context.Context) (types.ExecutionPayloadHeader, 
 		header.BlockHash = types.Hash32{0: 0x67, 31: 1}
 		return header, nil
 	}
+	punctual, _ := n.cfg.arrivals()
 	var all errgroup.Group
-	for i, node := range n.nodes {
-		all.Go(func() error { return n.startOneGeth(ctx, i, node) })
+	for _, i := range punctual {
+		all.Go(func() error { return n.startOneGeth(ctx, i) })
 	}
 	if err := all.Wait(); err != nil {
 		return header, err
 	}
-	for i, node := range n.nodes {
-		var info struct{ Enode string }
-		if err := rpc(ctx, node.rpc, &info, "admin_nodeInfo"); err != nil {
+	for k, i := range punctual {
+		if err := n.connectGeth(ctx, i, punctual[:k]); err != nil {
 			return header, err
-		}
-		for _, other := range n.nodes[i+1:] {
-			if err := rpc(ctx, other.rpc, nil, "admin_addPeer", info.Enode); err != nil {
-				return header, err
-			}
 		}
 	}
 	var block gethHeader
@@ -136,6 +185,20 @@ func (n *network) startGeth(ctx context.Context) (types.ExecutionPayloadHeader, 
 		return header, err
 	}
 	return header, block.fill(&header)
+}
+
+// connectGeth makes one geth a peer of others.
+func (n *network) connectGeth(ctx context.Context, i int, others []int) error {
+	var info struct{ Enode string }
+	if err := rpc(ctx, n.nodes[i].rpc, &info, "admin_nodeInfo"); err != nil {
+		return err
+	}
+	for _, other := range others {
+		if err := rpc(ctx, n.nodes[other].rpc, nil, "admin_addPeer", info.Enode); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fill sets what the beacon chain keeps of the first execution block.
@@ -160,28 +223,26 @@ func (b gethHeader) fill(h *types.ExecutionPayloadHeader) error {
 	return nil
 }
 
-func (n *network) startOneGeth(ctx context.Context, i int, node *node) error {
-	ports, err := freePorts(3)
-	if err != nil {
-		return err
-	}
+// startOneGeth starts a geth with an empty directory, and waits until it answers.
+func (n *network) startOneGeth(ctx context.Context, i int) error {
+	x, host := n.nodes[i], n.nodes[i].place.host
 	dir, id := n.path(fmt.Sprintf("geth-%d", i)), strconv.FormatUint(n.spec.DepositNetworkId, 10)
 	if err := run(ctx, n.program("geth"), "init", "--state.scheme", "hash", "--datadir", dir, n.path(elFile)); err != nil {
 		return err
 	}
 	// The state of every block is written: a geth that lost its newest states with the process would go over to snap sync.
-	node.geth = n.processes.add(fmt.Sprintf("geth-%d", i), n.program("geth"), "--datadir", dir, "--networkid", id, "--syncmode", "full",
-		"--state.scheme", "hash", "--gcmode", "archive", "--cache", "128", "--nodiscover", "--nat", "extip:127.0.0.1", "--netrestrict", "127.0.0.0/8",
-		"--port", strconv.Itoa(ports[0]), "--ipcdisable", "--http", "--http.addr", "127.0.0.1", "--http.port", strconv.Itoa(ports[1]),
-		"--http.api", "admin,eth,net,txpool", "--authrpc.addr", "127.0.0.1", "--authrpc.port", strconv.Itoa(ports[2]), "--authrpc.jwtsecret", n.path(jwtFile))
-	node.rpc = fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	node.engine = fmt.Sprintf("http://127.0.0.1:%d", ports[2])
-	if err := n.processes.start(node.geth); err != nil {
+	x.geth.command = []string{
+		n.program("geth"), "--datadir", dir, "--networkid", id, "--syncmode", "full",
+		"--state.scheme", "hash", "--gcmode", "archive", "--cache", "128", "--nodiscover", "--nat", "extip:" + host, "--netrestrict", x.place.network,
+		"--port", strconv.Itoa(x.ports[gethPeers]), "--ipcdisable", "--http", "--http.addr", host, "--http.port", strconv.Itoa(x.ports[gethRPC]),
+		"--http.api", "admin,eth,net,txpool", "--authrpc.addr", host, "--authrpc.port", strconv.Itoa(x.ports[gethEngine]), "--authrpc.jwtsecret", n.path(jwtFile),
+	}
+	if err := n.processes.start(x.geth); err != nil {
 		return err
 	}
-	return n.answers(ctx, node.geth, func(ctx context.Context) error {
+	return n.answers(ctx, x.geth, func(ctx context.Context) error {
 		var number string
-		return rpc(ctx, node.rpc, &number, "eth_blockNumber")
+		return rpc(ctx, x.rpc, &number, "eth_blockNumber")
 	})
 }
 
@@ -228,34 +289,16 @@ func (n *network) writeGenesis(header types.ExecutionPayloadHeader) error {
 
 // startBeacons starts the beacon nodes one after the other, each connected to those before.
 func (n *network) startBeacons(ctx context.Context) error {
-	var others []string
-	for i, node := range n.nodes {
-		ports, err := freePorts(3)
-		if err != nil {
+	punctual, _ := n.cfg.arrivals()
+	for _, i := range punctual {
+		x := n.nodes[i]
+		if err := n.startBeacon(i); err != nil {
 			return err
 		}
-		command := []string{
-			n.program("cresset-beacon"), "--datadir", n.path(fmt.Sprintf("beacon-%d", i)), "--network-config", n.path(configFile), "--genesis", n.path(genesisFile),
-			"--listen-address", "127.0.0.1", "--port", strconv.Itoa(ports[0]), "--quic-port", strconv.Itoa(ports[1]), "--no-discovery", "--local-peers", "--supernode",
-			"--http-address", fmt.Sprintf("127.0.0.1:%d", ports[2]), "--log-format", "text",
-		}
-		if node.geth == nil {
-			command = append(command, "--execution-endpoint", "embedded")
-		} else {
-			command = append(command, "--execution-endpoint", node.engine, "--jwt-secret", n.path(jwtFile))
-		}
-		for _, other := range others {
-			command = append(command, "--static-peer", other)
-		}
-		node.beacon = n.processes.add(fmt.Sprintf("beacon-%d", i), command...)
-		node.api = &beacon{spec: n.spec, url: fmt.Sprintf("http://127.0.0.1:%d", ports[2])}
-		if err := n.processes.start(node.beacon); err != nil {
-			return err
-		}
-		err = n.answers(ctx, node.beacon, func(ctx context.Context) error {
-			address, err := node.api.identity(ctx, ports[0])
+		err := n.answers(ctx, x.beacon, func(ctx context.Context) error {
+			id, err := x.api.identity(ctx)
 			if err == nil {
-				others = append(others, address)
+				n.addresses = append(n.addresses, fmt.Sprintf("/ip4/%s/tcp/%d/p2p/%s", x.place.host, x.ports[beaconTCP], id))
 			}
 			return err
 		})
@@ -266,24 +309,75 @@ func (n *network) startBeacons(ctx context.Context) error {
 	return nil
 }
 
-// startValidators starts the validator processes; they wait for their beacon node themselves.
-func (n *network) startValidators() error {
-	account, err := accountAddress(0)
-	if err != nil {
-		return err
+// startBeacon starts a beacon node with an empty directory.
+func (n *network) startBeacon(i int) error {
+	x := n.nodes[i]
+	command := []string{
+		n.program("cresset-beacon"), "--datadir", n.path(fmt.Sprintf("beacon-%d", i)), "--network-config", n.path(configFile),
+		"--listen-address", x.place.host, "--port", strconv.Itoa(x.ports[beaconTCP]), "--quic-port", strconv.Itoa(x.ports[beaconQUIC]),
+		"--no-discovery", "--local-peers", "--supernode", "--http-address", x.at(beaconHTTP), "--http-host", x.place.host, "--log-format", "text",
 	}
-	for i, node := range n.nodes {
-		ports, err := freePorts(1)
-		if err != nil {
-			return err
-		}
-		node.validator = n.processes.add(fmt.Sprintf("validator-%d", i), n.program("cresset-validator"), "--datadir", n.path(fmt.Sprintf("validator-%d", i)),
-			"--keystores", n.path(fmt.Sprintf("keystores-%d", i)), "--password-file", n.path(passwordFile), "--beacon-nodes", node.api.url,
-			"--network-config", n.path(configFile), "--suggested-fee-recipient", account.String(), "--graffiti", fmt.Sprintf("devnet %d", i),
-			"--metrics-address", fmt.Sprintf("127.0.0.1:%d", ports[0]), "--init", "--log-format", "text")
-		if err := n.processes.start(node.validator); err != nil {
+	if x.geth == nil {
+		command = append(command, "--execution-endpoint", "embedded")
+	} else {
+		command = append(command, "--execution-endpoint", x.engine, "--jwt-secret", n.path(jwtFile))
+	}
+	if f, late := n.cfg.comes(i); late && f.Checkpoint {
+		command = append(command, "--checkpoint-sync-url", n.nodes[0].api.url)
+	} else {
+		command = append(command, "--genesis", n.path(genesisFile))
+	}
+	for _, other := range n.addresses {
+		command = append(command, "--static-peer", other)
+	}
+	x.beacon.command = command
+	return n.processes.start(x.beacon)
+}
+
+// startValidators starts the validator processes; they wait for their beacon nodes themselves.
+func (n *network) startValidators() error {
+	punctual, _ := n.cfg.arrivals()
+	for _, i := range punctual {
+		if err := n.startValidator(i); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// startValidator starts a validator process that never signed anything.
+func (n *network) startValidator(i int) error {
+	account, err := accountAddress(0)
+	if err != nil {
+		return err
+	}
+	x := n.nodes[i]
+	var beacons []string
+	for k := range n.cfg.BeaconsPerValidator {
+		beacons = append(beacons, n.nodes[(i+k)%len(n.nodes)].api.url)
+	}
+	x.validator.command = []string{
+		n.program("cresset-validator"), "--datadir", n.path(fmt.Sprintf("validator-%d", i)),
+		"--keystores", n.path(fmt.Sprintf("keystores-%d", i)), "--password-file", n.path(passwordFile), "--beacon-nodes", strings.Join(beacons, ","),
+		"--network-config", n.path(configFile), "--suggested-fee-recipient", account.String(), "--graffiti", fmt.Sprintf("devnet %d", i),
+		"--metrics-address", x.at(validatorMetrics), "--init", "--log-format", "text",
+	}
+	return n.processes.start(x.validator)
+}
+
+// startLate starts all of a node that comes late; nothing but its geth is waited for.
+func (n *network) startLate(ctx context.Context, i int) error {
+	if n.nodes[i].geth != nil {
+		punctual, _ := n.cfg.arrivals()
+		if err := n.startOneGeth(ctx, i); err != nil {
+			return err
+		}
+		if err := n.connectGeth(ctx, i, punctual); err != nil {
+			return err
+		}
+	}
+	if err := n.startBeacon(i); err != nil {
+		return err
+	}
+	return n.startValidator(i)
 }

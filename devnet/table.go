@@ -14,7 +14,7 @@ type row struct {
 	slot                 types.Slot
 	epoch                types.Epoch
 	fork                 params.Fork
-	heads, peers         []string // of each node; "" and "-" where it does not answer
+	heads, peers         []string // of each node; "" and "-" where it is away
 	justified, finalized types.Epoch
 	share                string // participation in the epoch before that of the head
 	proposer, did        string // of the slot's block, "" for none
@@ -39,11 +39,18 @@ const columns = "%5s  %-8s  %-10s  %9s  %9s  %-5s  %9s  %8s  %s"
 var names = [...]any{"slot", "epoch", "head", "justified", "finalized", "peers", "took part", "proposer", "the block's operations"}
 
 func (r row) String() string {
-	head := short(r.heads[0])
-	for _, other := range r.heads[1:] {
-		if other != r.heads[0] {
+	head := ""
+	for _, one := range r.heads {
+		switch {
+		case one == "" || one == head:
+		case head == "":
+			head = one
+		default:
 			head = "differ"
 		}
+	}
+	if head != "differ" {
+		head = short(head)
 	}
 	proposer, did := r.proposer, r.did
 	if proposer == "" {

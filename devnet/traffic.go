@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math/big"
-	"strings"
 
 	"github.com/cresset/cresset/beacon/kzg"
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
 )
 
@@ -17,6 +17,7 @@ type traffic struct {
 	setup  *kzg.Context
 	nonces [accounts]uint64
 	sent   [operations]types.Slot
+	final  *transition.State // the finalized one, as far as a node was asked; nil before that
 }
 
 func newTraffic(n *network) (*traffic, error) {
@@ -126,8 +127,16 @@ func (t *traffic) possible() (kinds []operation) {
 	return kinds
 }
 
-// final are the kinds that are in a finalized block, with the first slot.
-func (t *traffic) final(s *seen) map[operation]types.Slot {
+// look asks for the finalized state when there is another one.
+func (t *traffic) look(ctx context.Context, s *seen) (err error) {
+	if s.final.Epoch > 0 && (t.final == nil || t.final.GetCurrentEpoch() < s.final.Epoch) {
+		t.final, err = t.nodes[0].api.state(ctx, t.env, "finalized")
+	}
+	return err
+}
+
+// finalized are the kinds that are in a finalized block, with the first slot.
+func (t *traffic) finalized(s *seen) map[operation]types.Slot {
 	found := map[operation]types.Slot{}
 	for _, b := range s.ancestors(s.final.Root) {
 		for _, o := range b.done {
@@ -139,35 +148,39 @@ func (t *traffic) final(s *seen) map[operation]types.Slot {
 	return found
 }
 
-// lacking are the kinds that are not finalized yet; the validator that was deposited for has to be active besides.
-func (t *traffic) lacking(s *seen) (words []string) {
-	final := t.final(s)
+// done tells whether all kinds are in finalized blocks, with all that they have to do done in the finalized state.
+func (t *traffic) done(s *seen) bool {
+	finalized := t.finalized(s)
 	for _, o := range t.possible() {
-		if _, ok := final[o]; !ok {
-			words = append(words, o.String())
+		if _, ok := finalized[o]; !ok || t.final == nil {
+			return false
+		}
+		if _, ok := t.effect(o, t.final); !ok {
+			return false
 		}
 	}
-	if s.head != nil && t.sent[deposit] != 0 {
-		i, known := s.head.ValidatorByPubkey(t.extra().signing.PublicKey().Bytes())
-		if !known || s.head.Validators.At(i).ActivationEpoch > s.head.GetCurrentEpoch() {
-			words = append(words, "activation of the validator that was deposited for")
-		}
-	}
-	return words
+	return true
 }
 
-// said says what is finalized, and what is not.
-func (t *traffic) said(s *seen) string {
-	final, lacking := t.final(s), t.lacking(s)
-	var words []string
-	for o := range operations {
-		if at, ok := final[o]; ok {
-			words = append(words, fmt.Sprintf("%v (slot %d)", o, at))
+// said is a line for each kind.
+func (t *traffic) said(s *seen) (lines []string) {
+	finalized := t.finalized(s)
+	for _, o := range t.possible() {
+		at, ok := finalized[o]
+		line := fmt.Sprintf("%v: in no finalized block", o)
+		if ok {
+			line = fmt.Sprintf("%v: finalized in slot %d", o, at)
 		}
+		if t.final != nil {
+			words, done := t.effect(o, t.final)
+			if !done {
+				words = "not done: " + words
+			}
+			if words != "" {
+				line += "; " + words
+			}
+		}
+		lines = append(lines, line)
 	}
-	text := "finalized: " + strings.Join(words, ", ")
-	if len(lacking) > 0 {
-		text += "; not: " + strings.Join(lacking, ", ")
-	}
-	return text
+	return lines
 }

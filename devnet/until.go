@@ -61,8 +61,9 @@ func (u Until) String() string {
 	return "interrupted"
 }
 
-// operationsEpochs is how long every kind of traffic may take to be finalized, counted from the last fork.
-const operationsEpochs = 24
+// operationsEpochs is how long every kind of traffic may take to be finalized, counted from when it can be sent, besides the time that the network keeps a
+// validator that leaves.
+const operationsEpochs = 19
 
 // deadline is the slot in which it has to be reached, and whether there is one. An epoch is finalized in the second block after its end at best; one
 // epoch more is what a network may take that began late, and another half is for the watching.
@@ -80,7 +81,8 @@ func (u Until) deadline(spec *params.Spec) (params.Slot, bool) {
 				last = max(last, epoch)
 			}
 		}
-		return params.Slot((uint64(last) + operationsEpochs) * perEpoch), true
+		waits := uint64(spec.ShardCommitteePeriod) + uint64(spec.MinValidatorWithdrawabilityDelay)
+		return params.Slot((uint64(last) + waits + operationsEpochs) * perEpoch), true
 	}
 	return 0, false
 }

@@ -20,11 +20,12 @@ type watcher struct {
 	table  *table
 	events chan event
 	down   map[*process]bool // by a fault
-	// starting are beacon nodes that were started again and do not answer yet.
+	// starting are beacon nodes that were started on the way and are not synced yet.
 	starting map[*process]bool
-	unread   int                   // votes that no committee was known for
-	absent   map[types.Slot]string // slots without a block at their end, and why
+	unread   int                                 // votes that no committee was known for
+	absent   map[types.Slot]types.ValidatorIndex // proposers of slots without a block at their end
 	traffic  *traffic
+	over     bool // what the run was to reach is reached
 }
 
 // eventQueue is how many events may wait; a stream waits too when it is full.
@@ -35,10 +36,24 @@ func newWatcher(n *network) (*watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &watcher{
+	w := &watcher{
 		network: n, seen: newSeen(n.spec, n.root), oracle: newOracle(proposerLoss, attesterLoss), table: newTable(n.cfg.Out, n.cfg.Live),
-		events: make(chan event, eventQueue), down: map[*process]bool{}, starting: map[*process]bool{}, absent: map[types.Slot]string{}, traffic: traffic,
-	}, nil
+		events: make(chan event, eventQueue), down: map[*process]bool{}, starting: map[*process]bool{}, absent: map[types.Slot]types.ValidatorIndex{}, traffic: traffic,
+	}
+	_, late := n.cfg.arrivals()
+	for _, i := range late {
+		w.away(i)
+	}
+	return w, nil
+}
+
+// away takes note that a whole node is not there.
+func (w *watcher) away(i int) {
+	for _, p := range []*process{w.nodes[i].geth, w.nodes[i].beacon, w.nodes[i].validator} {
+		if p != nil {
+			w.down[p] = true
+		}
+	}
 }
 
 // follow reads the event stream of a node, again and again, for a node may stand still for a time.
@@ -70,7 +85,6 @@ func (w *watcher) watch(ctx context.Context) error {
 	for i := range w.nodes {
 		go w.follow(ctx, i)
 	}
-	var err error
 	deadline, bounded := w.cfg.Until.deadline(w.spec)
 	// A slot's line is written shortly before its end, when aggregates were sent; faults and traffic begin with a slot.
 	next := types.Slot(0)
@@ -79,14 +93,11 @@ func (w *watcher) watch(ctx context.Context) error {
 		if err := w.handle(ctx, begin.C); err != nil {
 			return err
 		}
-		if err := w.fault(next); err != nil {
+		if err := w.fault(ctx, next); err != nil {
 			return err
 		}
-		if err := w.traffic.send(ctx, next, w.seen); err != nil {
-			if len(w.cfg.Faults) == 0 || ctx.Err() != nil {
-				return err
-			}
-			w.table.note("slot %d: %v", next, err) // the node that it goes to may be the stopped one
+		if err := w.send(ctx, next); err != nil {
+			return err
 		}
 		line := time.NewTimer(time.Until(w.startOf(next).Add(w.spec.SlotDuration() * 9 / 10)))
 		if err := w.handle(ctx, line.C); err != nil {
@@ -97,12 +108,19 @@ func (w *watcher) watch(ctx context.Context) error {
 		}
 		row := w.row(ctx, next)
 		if row.proposer == "" && next > 0 {
-			if w.absent[next], err = w.whyAbsent(next); err != nil {
+			if err := w.noteAbsent(next); err != nil {
 				return err
 			}
 		}
 		w.table.line(row)
-		if w.reached() {
+		if w.cfg.Until.Kind == UntilOperations {
+			if err := w.traffic.look(ctx, w.seen); err != nil {
+				if err := w.unlessDown(0, fmt.Errorf("finalized state: %w", err)); err != nil {
+					return err
+				}
+			}
+		}
+		if w.over = w.reached(); w.over {
 			return nil
 		}
 		if bounded && next >= deadline {
@@ -110,6 +128,19 @@ func (w *watcher) watch(ctx context.Context) error {
 		}
 		next++
 	}
+}
+
+// send sends the traffic of a slot, unless the node that it goes to is away.
+func (w *watcher) send(ctx context.Context, slot types.Slot) error {
+	if w.down[w.nodes[0].beacon] || w.down[w.nodes[0].geth] {
+		return nil
+	}
+	err := w.traffic.send(ctx, slot, w.seen)
+	if err != nil && ctx.Err() == nil && len(w.cfg.Faults) > 0 {
+		w.table.note("%v", err) // a process that was just started may not answer yet
+		return nil
+	}
+	return err
 }
 
 func (w *watcher) startOf(slot types.Slot) time.Time {
@@ -218,15 +249,16 @@ func verified(s *transition.State, a *types.Attestation) (voters []types.Validat
 }
 
 // votes gives the oracle the votes of an attestation, whose committees a state knows.
-func (w *watcher) votes(s *transition.State, a *types.Attestation) {
+func (w *watcher) votes(s *transition.State, a *types.Attestation) []types.ValidatorIndex {
 	voters, err := s.GetAttestingIndices(a)
 	if err != nil {
 		w.unread++
-		return
+		return nil
 	}
 	for _, v := range voters {
 		w.oracle.vote(v, a.Data)
 	}
+	return voters
 }
 
 // block takes a block that a node told of, and those below it that nobody told of.
@@ -240,6 +272,7 @@ func (w *watcher) block(ctx context.Context, from int, root types.Root) error {
 		return w.unlessDown(from, fmt.Errorf("block %v: %w", root, err))
 	}
 	block := &signed.Message
+	after := time.Since(w.startOf(block.Slot))
 	if err := w.block(ctx, from, block.ParentRoot); err != nil {
 		return err
 	}
@@ -248,11 +281,13 @@ func (w *watcher) block(ctx context.Context, from int, root types.Root) error {
 		return w.unlessDown(from, fmt.Errorf("state of the block of slot %d: %w", block.Slot, err))
 	}
 	w.oracle.block(block.ProposerIndex, block.Slot, root)
+	voters := map[types.ValidatorIndex]bool{}
 	for i := range block.Body.Attestations {
-		w.votes(state, &block.Body.Attestations[i])
+		for _, v := range w.votes(state, &block.Body.Attestations[i]) {
+			voters[v] = true
+		}
 	}
-	w.seen.add(root, block, state)
-	return nil
+	return w.seen.add(root, block, state, voters, after)
 }
 
 // unlessDown is an error, but of a node that a fault is stopping: it says the same again when it is back.
@@ -263,37 +298,31 @@ func (w *watcher) unlessDown(i int, err error) error {
 	return fmt.Errorf("beacon node %d: %w; its last lines:\n%s", i, err, lastLines(w.nodes[i].beacon.log))
 }
 
-// whyAbsent says why a slot has no block at its end, as far as it is known from outside.
-func (w *watcher) whyAbsent(slot types.Slot) (string, error) {
+// noteAbsent takes note of the proposer of a slot that has no block at its end.
+func (w *watcher) noteAbsent(slot types.Slot) error {
 	s, err := (*transition.State)(nil), error(nil)
 	if w.seen.head != nil {
 		s = w.seen.head.Copy()
 	} else if s, err = transition.NewState(w.genesis.Copy(), w.env); err != nil {
-		return "", err
+		return err
+	}
+	if s.Slot > slot {
+		if types.ComputeEpochAtSlot(w.spec, slot) != s.GetCurrentEpoch() {
+			return nil
+		}
+		s.Slot = slot // whose proposer stands in every state of the epoch; this copy is for nothing else
 	}
 	if s.Slot < slot {
 		if err := transition.ProcessSlots(s, slot); err != nil {
-			return "", fmt.Errorf("proposer of slot %d: %w", slot, err)
+			return fmt.Errorf("proposer of slot %d: %w", slot, err)
 		}
-	}
-	if s.Slot != slot {
-		return "its block is not on the branch of the newest", nil
 	}
 	proposer, err := s.GetBeaconProposerIndex()
 	if err != nil {
-		return "", fmt.Errorf("proposer of slot %d: %w", slot, err)
+		return fmt.Errorf("proposer of slot %d: %w", slot, err)
 	}
-	who := fmt.Sprintf("validator %d", proposer)
-	if s.Validators.Slashed(proposer) {
-		return who + " is slashed and may not propose", nil
-	}
-	n := w.nodes[w.nodeOf(int(proposer))]
-	for _, p := range []*process{n.validator, n.beacon, n.geth} {
-		if p != nil && w.down[p] {
-			return fmt.Sprintf("%s: %s was stopped", who, p.name), nil
-		}
-	}
-	return fmt.Sprintf("%s of %s gave no block that was seen", who, n.validator.name), nil
+	w.absent[slot] = proposer
+	return nil
 }
 
 // process is that of a fault.
@@ -303,26 +332,57 @@ func (w *watcher) process(f Fault) *process {
 }
 
 // fault does what is to be done at the beginning of a slot.
-func (w *watcher) fault(slot types.Slot) error {
+func (w *watcher) fault(ctx context.Context, slot types.Slot) error {
 	for _, f := range w.cfg.Faults {
-		p := w.process(f)
-		switch slot {
-		case f.First:
-			w.down[p] = true
-			w.processes.stop(p)
-			w.table.note("slot %d: %s is stopped", slot, p.name)
-		case f.Last:
-			if err := w.processes.start(p); err != nil {
-				return err
+		if slot != f.First && slot != f.Last {
+			continue
+		}
+		begins := slot == f.First
+		var err error
+		switch f.What {
+		case stop:
+			err = w.interrupt(f, begins)
+		case cut:
+			if err = w.stage.apart(begins); err == nil {
+				w.table.note("slot %d: the halves of the network are %s", slot, map[bool]string{true: "cut apart", false: "joined"}[begins])
 			}
-			if f.Kind == beaconOf {
-				w.starting[p] = true // it is down until it answers
-			} else {
-				delete(w.down, p)
+		case late:
+			if begins {
+				continue // it is not there from genesis on
 			}
-			w.table.note("slot %d: %s is started again", slot, p.name)
+			if err = w.startLate(ctx, f.Node); err == nil {
+				n := w.nodes[f.Node]
+				delete(w.down, n.geth)
+				delete(w.down, n.validator)
+				w.starting[n.beacon] = true
+				w.table.note("slot %d: node %d is started", slot, f.Node)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("%v: %w", f, err)
 		}
 	}
+	return nil
+}
+
+// interrupt stops a process, or starts it again.
+func (w *watcher) interrupt(f Fault, begins bool) error {
+	p := w.process(f)
+	if begins {
+		w.down[p] = true
+		w.processes.stop(p)
+		w.table.note("slot %d: %s is stopped", f.First, p.name)
+		return nil
+	}
+	if err := w.processes.start(p); err != nil {
+		return err
+	}
+	if f.Kind == beaconOf {
+		w.starting[p] = true // it is down until it is synced
+	} else {
+		delete(w.down, p)
+	}
+	w.table.note("slot %d: %s is started again", f.Last, p.name)
 	return nil
 }
 
@@ -335,7 +395,7 @@ func (w *watcher) reached() bool {
 	case UntilSlot:
 		return w.seen.head != nil && uint64(w.seen.head.Slot) >= u.N
 	case UntilOperations:
-		return len(w.traffic.lacking(w.seen)) == 0
+		return w.traffic.done(w.seen)
 	}
 	return false
 }
@@ -345,11 +405,9 @@ func (w *watcher) row(ctx context.Context, slot types.Slot) row {
 	r := row{slot: slot, epoch: types.ComputeEpochAtSlot(w.spec, slot), fork: w.spec.ForkAtSlot(slot)}
 	for _, n := range w.nodes {
 		peers, head := "-", ""
-		if w.starting[n.beacon] {
-			if _, _, err := n.api.head(ctx); err == nil {
-				delete(w.starting, n.beacon)
-				delete(w.down, n.beacon)
-			}
+		if w.starting[n.beacon] && n.api.synced(ctx) {
+			delete(w.starting, n.beacon)
+			delete(w.down, n.beacon)
 		}
 		if !w.down[n.beacon] {
 			if count, err := n.api.peers(ctx); err == nil {
@@ -364,10 +422,11 @@ func (w *watcher) row(ctx context.Context, slot types.Slot) row {
 		return r
 	}
 	r.justified, r.finalized = s.head.CurrentJustifiedCheckpoint.Epoch, s.final.Epoch
-	if epoch := s.head.GetCurrentEpoch(); epoch > 0 {
-		r.share = fmt.Sprintf("%.1f %%", 100*s.took[epoch-1])
+	b := s.blocks[s.headRoot]
+	if s.head.GetCurrentEpoch() > 0 {
+		r.share = fmt.Sprintf("%.1f %%", 100*b.before.share)
 	}
-	if b := s.blocks[s.headRoot]; b.slot == slot {
+	if b.slot == slot {
 		r.proposer, r.did = fmt.Sprint(b.proposer), b.did
 	}
 	return r

@@ -24,12 +24,16 @@ func (x *score) get(nodes []node, i uint32) types.Gwei {
 }
 
 // scoreOf counts the votes with the balances of a checkpoint: one pass over all of them, unless these are the balances that the
-// tree's weights are of. Nil where States fails. Spec: get_attestation_score, get_current_balance_source (phase0).
+// tree's weights are of. Nil where States fails, and where the checkpoint's block was pruned: its balances are not there any more.
+// Spec: get_attestation_score, get_current_balance_source (phase0).
 func (r *rule) scoreOf(c types.Checkpoint) *score {
 	for _, x := range r.scores {
 		if x.of == c {
 			return x
 		}
+	}
+	if _, ok := r.known(c.Root); !ok {
+		return nil
 	}
 	x := &score{of: c, balances: r.votes.balances}
 	if c != r.justified {

@@ -321,6 +321,17 @@ func (m *model) onTick(ms uint64) {
 	perSlot(ms)
 }
 
+// setBack is what a store comes to that got everything anew but the votes that the time forbids.
+func (m *model) setBack(ms uint64) {
+	m.now, m.boost = ms, types.Root{}
+	m.fcr = FastConfirmation{m.finalized.Root, m.finalized, m.finalized, m.finalized, m.finalized.Root, m.finalized.Root}
+	for i, x := range m.messages {
+		if x.slot >= m.slot() {
+			delete(m.messages, i)
+		}
+	}
+}
+
 func (m *model) dependent(root types.Root) types.Root {
 	slot := types.Slot(0)
 	if m.epoch() > m.spec.MinSeedLookahead {
@@ -519,9 +530,11 @@ func (m *model) remove(r types.Root) {
 	delete(m.payloads, r)
 }
 
-// prune removes what does not descend from the finalized block, if all checkpoints do.
+// prune removes what the finalized checkpoint excludes, if that is none of the other checkpoints.
 func (m *model) prune() {
-	keep := func(r types.Root) bool { return m.isAncestor(Node{r, Pending}, Node{m.finalized.Root, Pending}) }
+	keep := func(r types.Root) bool {
+		return r == m.finalized.Root || m.blocks[r].Slot > m.start(m.finalized.Epoch) && m.checkpointBlock(r, m.finalized.Epoch) == m.finalized.Root
+	}
 	for _, c := range []types.Checkpoint{m.justified, m.unrealizedJustified, m.unrealizedFinalized} {
 		if !keep(c.Root) {
 			return

@@ -70,7 +70,7 @@ func (m *model) chainSafe(head, confirmed types.Root) bool {
 		}
 	}
 	for _, root := range m.ancestorRoots(confirmed, exclusive) {
-		if !m.oneConfirmed(head, m.balances(m.fcr.PreviousEpochObservedJustifiedCheckpoint), root) {
+		if !m.oneConfirmed(head, m.fcr.PreviousEpochObservedJustifiedCheckpoint, root) {
 			return false
 		}
 	}
@@ -78,7 +78,7 @@ func (m *model) chainSafe(head, confirmed types.Root) bool {
 }
 
 func (m *model) latestDescendant(head, confirmed types.Root) types.Root {
-	epoch, source := m.epoch(), m.balances(m.fcr.CurrentEpochObservedJustifiedCheckpoint)
+	epoch, source := m.epoch(), m.fcr.CurrentEpochObservedJustifiedCheckpoint
 	previous := m.fcr.PreviousSlotHead
 	unrealized := func(root types.Root) types.Epoch { return m.blocks[root].UnrealizedJustified.Epoch }
 	if m.blocks[previous] != nil && m.blockEpoch(confirmed)+1 == epoch && m.votingSource(previous).Epoch+2 >= epoch &&
@@ -151,7 +151,11 @@ func (m *model) adversarial(head types.Root, b *Balances, from, to types.Slot) t
 	return most - min(most, score)
 }
 
-func (m *model) oneConfirmed(head types.Root, b *Balances, root types.Root) bool {
+func (m *model) oneConfirmed(head types.Root, source types.Checkpoint, root types.Root) bool {
+	if m.blocks[source.Root] == nil {
+		return false
+	}
+	b := m.balances(source)
 	block := m.blocks[root]
 	for _, p := range m.chain(Node{root, Pending})[:min(1, len(m.chain(Node{root, Pending})))] {
 		if p.Execution == Optimistic || p.Execution == Invalid {

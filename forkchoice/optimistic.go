@@ -76,8 +76,8 @@ func (s *Store) SetPayloadValid(root types.Root) error {
 // SetPayloadInvalid takes over that the execution client calls the payload of a block INVALID. Which payload of the chain is the
 // first invalid one follows from latestValidHash: the one after the payload with that hash; the first of all where it is zero;
 // that of the block itself where it is nil or not a hash of the chain. That payload and all that builds on it becomes invalid, and
-// the blocks that contain or build on them count as removed. They are returned. From Gloas on the block whose payload is invalid
-// stays, without it.
+// the blocks that contain or build on them count as removed. From Gloas on the block whose payload is the first invalid one stays, without
+// it. It is returned, in front, and with it all that are removed.
 //
 // A VALID payload does not become invalid: that is ErrValidPayload, and nothing is changed. Where the block of the justified
 // checkpoint goes it is ErrJustifiedInvalid; the blocks are invalidated then, and there is no head.
@@ -154,7 +154,7 @@ func (s *Store) invalidBlock(i uint32, status PayloadStatus, latestValidHash *ty
 	return first, found
 }
 
-// invalidate marks a payload and all that builds on it.
+// invalidate marks a payload and all that builds on it, and gives their blocks.
 func (s *Store) invalidate(first uint32) (invalidated []types.Root) {
 	nodes, entries := s.tree.nodes, s.tree.entries
 	remove := func(i uint32) {
@@ -164,6 +164,7 @@ func (s *Store) invalidate(first uint32) (invalidated []types.Root) {
 	entries[first].Execution = Invalid
 	if nodes[first].gloas {
 		nodes[first].full = false
+		invalidated = append(invalidated, entries[first].Root)
 	} else {
 		remove(first)
 	}
@@ -180,6 +181,24 @@ func (s *Store) invalidate(first uint32) (invalidated []types.Root) {
 		}
 	}
 	return invalidated
+}
+
+// ForgetInvalid takes back all that the execution client has called INVALID: those payloads are optimistic again and their blocks back in
+// the tree, until it says so once more. It gives how many payloads there are. "A block deemed INVALIDATED at any point" stays out of the chain
+// as long as this process believes the client that said so; after a start it may be another client, or one that was mended.
+func (s *Store) ForgetInvalid() (payloads int) {
+	for i := range s.tree.nodes {
+		n, b := &s.tree.nodes[i], &s.tree.entries[i]
+		n.invalid = false
+		if b.Execution == Invalid {
+			b.Execution, n.full = Optimistic, n.gloas
+			payloads++
+		}
+	}
+	if payloads > 0 {
+		s.fresh = false
+	}
+	return payloads
 }
 
 // IsOptimistic tells whether a block is imported optimistically: that its own payload, or from Gloas on the one that it builds on,

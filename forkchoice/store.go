@@ -108,7 +108,7 @@ func (s *Store) computeSlotsSinceEpochStart(slot types.Slot) types.Slot {
 	return slot % types.Slot(s.spec.SlotsPerEpoch)
 }
 
-// OnTick moves the time, in milliseconds since genesis. A time that is not later does nothing, for slots do not come again.
+// OnTick moves the time, in milliseconds since genesis. A time that is not later does nothing: see SetBack.
 // Spec: on_tick, on_tick_per_slot (phase0).
 func (s *Store) OnTick(ms uint64) {
 	if ms <= s.now {
@@ -128,6 +128,33 @@ func (s *Store) OnTick(ms uint64) {
 	if s.epochOf(current) > s.epochOf(before) {
 		s.updateCheckpoints(s.unrealizedJustified, s.unrealizedFinalized)
 	}
+}
+
+// SetBack moves the time back to what a clock says that was ahead and has been put right, and tells whether it did: not before the slot of
+// the newest block, which has come. Votes of slots that are not over are forgotten, as if they came now. There is no boost, and the fast
+// confirmation rule begins anew with the finalized block: what it confirmed rests on the time. Checkpoints stay, which blocks have brought
+// about, if an epoch early.
+func (s *Store) SetBack(ms uint64) bool {
+	for i := range s.tree.nodes {
+		ms = max(ms, uint64(s.tree.nodes[i].slot)*s.spec.SlotDurationMs)
+	}
+	if ms >= s.now {
+		return false
+	}
+	s.now, s.fresh = ms, false
+	s.boostRoot = types.Root{}
+	s.fcr = getFastConfirmationStore(s.finalized)
+	for i := range s.tree.entries {
+		s.tree.entries[i].Arrived = min(s.tree.entries[i].Arrived, ms)
+	}
+	current := uint64(s.GetCurrentSlot())
+	for i := range s.votes.all {
+		if v := &s.votes.all[i]; v.seen != equivocating && uint64(v.seen) > current {
+			v.seen = 0
+			s.votes.set(uint32(i), 0)
+		}
+	}
+	return true
 }
 
 // updateCheckpoints moves the checkpoints forward. Spec: update_checkpoints (phase0).

@@ -2,6 +2,7 @@ package forkchoice
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -13,9 +14,13 @@ import (
 type evenStates struct {
 	spec *params.Spec
 	fail error
+	gone []types.Root // of checkpoints that have no balances any more
 }
 
-func (s *evenStates) Balances(types.Checkpoint) (*Balances, error) {
+func (s *evenStates) Balances(c types.Checkpoint) (*Balances, error) {
+	if slices.Contains(s.gone, c.Root) {
+		return nil, fmt.Errorf("block %v is unknown", c.Root)
+	}
 	b := NewBalances(s.spec, 40)
 	for range 40 {
 		if err := b.Append(32*s.spec.EffectiveBalanceIncrement, true, false); err != nil {
@@ -171,6 +176,44 @@ func TestBlocksThatConflictWithFinalityAreRefused(t *testing.T) {
 	}
 	if s.ConfirmedRoot() != root(2) || s.GetSafeExecutionBlockHash() != (types.Hash32{2}) {
 		t.Fatalf("confirmed %v after the confirmed block was pruned", s.ConfirmedRoot())
+	}
+}
+
+// A checkpoint's block can be older than its epoch. What stands on it and is not after the epoch's first slot has another checkpoint block,
+// with all that builds on it: no block of it is taken any more, and it goes.
+func TestPruneDropsWhatTheFinalizedCheckpointExcludes(t *testing.T) {
+	s := newStory(t, params.FarFutureEpoch)
+	s.slot(17)
+	s.add(2, 1, 6)
+	s.add(3, 2, 7) // before the epoch's first slot
+	s.add(4, 2, 8) // in it
+	s.add(5, 4, 9)
+	s.add(6, 2, 9) // the first block after it of the chain that is finalized
+	finalized := types.Checkpoint{Epoch: 2, Root: root(2)}
+	s.add(7, 6, 16, func(b *Block) {
+		b.JustifiedCheckpoint, b.FinalizedCheckpoint = finalized, finalized
+		b.UnrealizedJustified, b.UnrealizedFinalized = finalized, finalized
+	})
+	s.must(s.vote(5, 16, 0, 0, 10))
+	s.head(7, Pending)
+	if removed := s.Prune(); !slices.Equal(removed, []types.Root{root(1), root(3), root(4), root(5)}) {
+		t.Fatalf("pruned %v", removed)
+	}
+	s.head(7, Pending)
+	// The same block is finalized again, an epoch later: it is the tree's first by now, and still excludes what it did not before.
+	s.slot(25)
+	s.add(8, 2, 11)
+	finalized.Epoch = 3
+	s.add(9, 2, 24, func(b *Block) {
+		b.JustifiedCheckpoint, b.FinalizedCheckpoint = finalized, finalized
+		b.UnrealizedJustified, b.UnrealizedFinalized = finalized, finalized
+	})
+	if removed := s.Prune(); !slices.Equal(removed, []types.Root{root(6), root(7), root(8)}) {
+		t.Fatalf("pruned %v", removed)
+	}
+	s.head(9, Pending)
+	if s, err := Decode(s.cfg, s.Encode()); err != nil || s.Prune() != nil {
+		t.Fatalf("after a start: %v", err)
 	}
 }
 
@@ -507,8 +550,11 @@ func TestBlockStaysWithoutItsInvalidPayload(t *testing.T) {
 	_, err := s.SetPayloadInvalid(root(3), nil)
 	s.refuses(ErrPayloadUnknown, err)
 	got, err := s.SetPayloadInvalid(root(2), nil)
-	if err != nil || !slices.Equal(got, []types.Root{root(3)}) {
+	if err != nil || !slices.Equal(got, []types.Root{root(2), root(3)}) {
 		t.Fatalf("invalidated %v, %v", got, err)
+	}
+	if !s.Contains(root(2)) || s.Contains(root(3)) {
+		t.Fatal("the block without its payload is removed, or what builds on that is not")
 	}
 	s.head(2, Empty)
 	s.refuses(ErrInvalidPayload, s.OnExecutionPayloadEnvelope(root(2), Valid))
@@ -516,6 +562,47 @@ func TestBlockStaysWithoutItsInvalidPayload(t *testing.T) {
 	if s.IsPayloadVerified(root(2)) {
 		t.Fatal("an invalid payload is verified")
 	}
+}
+
+// What the execution client called INVALID is asked again after a start: its blocks and votes are there as before.
+func TestInvalidPayloadsCanBeForgotten(t *testing.T) {
+	s := newStory(t, params.FarFutureEpoch)
+	s.slot(9)
+	s.add(2, 1, 1)
+	s.add(3, 2, 5, func(b *Block) { b.JustifiedCheckpoint = types.Checkpoint{Epoch: 1, Root: root(2)} })
+	s.must(s.vote(3, 5, 0, 0, 10))
+	s.head(3, Pending)
+	before := s.Encode()
+	_, err := s.SetPayloadInvalid(root(3), &types.Hash32{1}) // the justified one
+	s.refuses(ErrJustifiedInvalid, err)
+	if n := s.ForgetInvalid(); n != 2 {
+		t.Fatalf("%d payloads forgotten, want 2", n)
+	}
+	s.head(3, Pending)
+	if !slices.Equal(s.Encode(), before) || s.ForgetInvalid() != 0 {
+		t.Error("something else has changed")
+	}
+	s.must(s.SetPayloadValid(root(3)))
+
+	s = newStory(t, 0)
+	s.slot(4)
+	s.add(2, 1, 1, func(b *Block) { b.ExecutionParentHash = types.Hash32{9} })
+	s.must(s.OnExecutionPayloadEnvelope(root(2), Optimistic))
+	s.add(3, 2, 2) // its own payload is not known
+	s.head(3, Empty)
+	before = s.Encode()
+	_, err = s.SetPayloadInvalid(root(2), nil)
+	s.must(err)
+	s.head(2, Empty)
+	if n := s.ForgetInvalid(); n != 1 {
+		t.Fatalf("%d payloads forgotten, want 1", n)
+	}
+	s.head(3, Empty)
+	if !slices.Equal(s.Encode(), before) {
+		t.Error("something else has changed")
+	}
+	s.must(s.OnExecutionPayloadEnvelope(root(2), Valid))
+	s.must(s.OnExecutionPayloadEnvelope(root(3), Optimistic))
 }
 
 func TestWhatIsUnknownIsAnError(t *testing.T) {
@@ -570,6 +657,54 @@ func TestTimeDoesNotGoBack(t *testing.T) {
 	s.OnTick(3)
 	if s.GetCurrentSlot() != 5 || s.GetCurrentStoreEpoch() != 1 || s.Time() != 5*s.spec.SlotDurationMs {
 		t.Fatalf("slot %d, time %d", s.GetCurrentSlot(), s.Time())
+	}
+}
+
+// A clock that was ahead is put right: what comes then is judged by the right time, and what came before is not lost.
+func TestAClockThatWasAheadIsPutRight(t *testing.T) {
+	s := newStory(t, params.FarFutureEpoch)
+	slotMs := s.spec.SlotDurationMs
+	s.slot(2)
+	s.add(2, 1, 1)
+	s.add(3, 1, 2)
+	s.slot(3)
+	s.must(s.vote(2, 2, 0, 0, 10))
+	s.head(2, Pending)
+	s.slot(3000)
+	s.add(4, 2, 3)
+	s.must(s.vote(4, 2999, 0, 4, 20)) // of some whose clocks are ahead too
+	s.head(4, Pending)
+	s.must(s.OnFastConfirmation())
+	s.refuses(ErrInvalid, s.vote(4, 3, 0, 10, 20))
+	if s.SetBack(3001*slotMs) || !s.SetBack(4*slotMs) || s.SetBack(4*slotMs) {
+		t.Fatal("set back, and it is not, or the other way round")
+	}
+	if s.Time() != 4*slotMs || s.FastConfirmation() != getFastConfirmationStore(s.FinalizedCheckpoint()) {
+		t.Fatalf("time %d, %+v", s.Time(), s.FastConfirmation())
+	}
+	if weight, err := s.GetWeight(Node{root(4), Pending}); err != nil || weight != 0 {
+		t.Fatalf("votes that have not been made count %d, %v", weight, err)
+	}
+	s.must(s.vote(3, 3, 0, 4, 20))
+	s.head(3, Pending)
+	b := s.block(5, 4, 4)
+	s.must(s.OnBlock(b))
+	if s.ProposerBoostRoot() != b.Root {
+		t.Error("a block in time has no boost")
+	}
+	if _, err := Decode(s.cfg, s.Encode()); err != nil {
+		t.Error(err)
+	}
+	// Not before a block that is here, and the boost of a slot that comes again is gone.
+	if s.SetBack(0) || s.Time() != 4*slotMs {
+		t.Errorf("time %d", s.Time())
+	}
+	s.slot(7)
+	if !s.SetBack(0) || s.Time() != 4*slotMs || s.ProposerBoostRoot() != (types.Root{}) {
+		t.Errorf("time %d, boost %v", s.Time(), s.ProposerBoostRoot())
+	}
+	if _, err := Decode(s.cfg, s.Encode()); err != nil {
+		t.Error(err)
 	}
 }
 

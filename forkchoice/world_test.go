@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -15,11 +16,12 @@ import (
 // worldValidators is how many validators the world has.
 const worldValidators = 12
 
-// world is a chain of blocks that were never run: what States has to tell of them is drawn from hashes. It forgets nothing, so that it
-// answers alike before and after pruning.
+// world is a chain of blocks that were never run: what States has to tell of them is drawn from hashes. It knows the committees of pruned
+// blocks, so that it answers alike before and after pruning, but not their balances.
 type world struct {
-	spec  *params.Spec
-	known map[types.Root]*Block
+	spec   *params.Spec
+	known  map[types.Root]*Block
+	pruned map[types.Root]bool
 }
 
 // worldSpec is a spec with short epochs and Gloas from an epoch on.
@@ -47,7 +49,7 @@ func seed(parts ...any) uint64 {
 
 // newWorld gives a world with an anchor, and the config of a store that begins with it.
 func newWorld(gloas types.Epoch) (*world, Config) {
-	w := &world{spec: worldSpec(gloas), known: map[types.Root]*Block{}}
+	w := &world{spec: worldSpec(gloas), known: map[types.Root]*Block{}, pruned: map[types.Root]bool{}}
 	anchor := Block{Root: types.Root{1}, ExecutionBlockHash: types.Hash32{1}, Execution: Valid}
 	if gloas == 0 {
 		anchor.Execution = Irrelevant
@@ -57,6 +59,9 @@ func newWorld(gloas types.Epoch) (*world, Config) {
 }
 
 func (w *world) Balances(c types.Checkpoint) (*Balances, error) {
+	if w.pruned[c.Root] {
+		return nil, fmt.Errorf("block %v was pruned", c.Root)
+	}
 	b := NewBalances(w.spec, worldValidators)
 	for i := range worldValidators - int(seed(c.Root, uint64(c.Epoch), "len"[0])%2) {
 		x := seed(c.Root, uint64(c.Epoch), uint64(i))
@@ -186,6 +191,19 @@ func (h *history) tick() {
 func (h *history) advance(ms uint64) {
 	h.s.OnTick(ms)
 	h.m.onTick(ms)
+}
+
+// back has a clock put right that was ahead, by some slots.
+func (h *history) back() {
+	slots := uint64(rapid.IntRange(1, 6).Draw(h.t, "slots back"))
+	ms := h.m.now - min(h.m.now, slots*h.w.spec.SlotDurationMs)
+	for i := range h.s.tree.nodes {
+		ms = max(ms, uint64(h.s.tree.nodes[i].slot)*h.w.spec.SlotDurationMs)
+	}
+	if h.s.SetBack(ms) {
+		h.m.setBack(ms)
+		h.seen["back"]++
+	}
 }
 
 // confirm runs the fast confirmation rule; not where an invalid block is justified by now.
@@ -369,7 +387,9 @@ func (h *history) broken() bool {
 func (h *history) prune() {
 	before := len(h.m.blocks)
 	h.m.prune()
-	h.s.Prune()
+	for _, root := range h.s.Prune() {
+		h.w.pruned[root] = true
+	}
 	if len(h.m.blocks) < before {
 		h.seen["prune"]++
 	}
@@ -471,8 +491,8 @@ func TestStoreAnswersAsTheSpecification(t *testing.T) {
 		gloas types.Epoch
 		want  []string
 	}{
-		{"fulu", params.FarFutureEpoch, []string{"head pending", "boost", "invalid payload", "re-org", "prune", "reload", "confirmed"}},
-		{"gloas", 0, []string{"head empty", "head full", "boost", "invalid payload", "re-org", "prune", "reload", "payload vote", "confirmed"}},
+		{"fulu", params.FarFutureEpoch, []string{"head pending", "boost", "invalid payload", "re-org", "prune", "reload", "back", "confirmed"}},
+		{"gloas", 0, []string{"head empty", "head full", "boost", "invalid payload", "re-org", "prune", "reload", "back", "payload vote", "confirmed"}},
 		{"both", 2, []string{"head pending", "head empty", "head full", "boost", "prune", "confirmed"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -487,7 +507,7 @@ func TestStoreAnswersAsTheSpecification(t *testing.T) {
 				h.last = rapid.SampledFrom([]Execution{Valid, Optimistic}).Draw(rt, "execution client")
 				events := []func(){
 					h.healthy, h.healthy, h.healthy, h.healthy, h.healthy, h.healthy, h.healthy, h.lateBlock, h.tick, h.tick, h.tick, h.addBlock, h.addBlock, h.addBlock, h.attest, h.attest, h.attest, h.envelope, h.envelope,
-					h.payloadVotes, h.validate, h.slash, h.invalidate, h.prune, h.reload,
+					h.payloadVotes, h.validate, h.slash, h.invalidate, h.prune, h.reload, h.back,
 				}
 				for range rapid.IntRange(20, 110).Draw(rt, "events") {
 					rapid.SampledFrom(events).Draw(rt, "event")()

@@ -31,9 +31,9 @@ func SeenTTL(spec *params.Spec) time.Duration {
 //   - What a peer did counts less with time; after a number of slots (the topic's memory) as good as nothing is left (decayToZero).
 //   - Full marks for first deliveries are for twice the share that each of MeshSize peers has, so that being fast pays, and being twice
 //     as fast as that pays no more: a peer that is much faster than all others may well be the one that made the messages.
-//   - A peer in the mesh that brings less than a meshShare of a topic's messages, first or soon after, loses by the square of what is
-//     missing; one that brings nothing loses all that the topic can give. The share is small, as honest peers differ in speed and a
-//     chain without finality has fewer messages. It is asked only of topics with messages in every slot.
+//   - Nothing is asked of a peer in the mesh: how many messages it can bring follows from what others make and from what was there before.
+//     In a network of two nodes, before genesis and while the chain stands still honest peers bring next to none, and aggregates that say
+//     nothing new are not counted. A peer that brings nothing earns nothing, and gives way to one that does.
 //   - One invalid message costs as much as all topics together can give; several cost the square of their number. The thresholds are in
 //     units of that: honest peers send none.
 const (
@@ -42,10 +42,9 @@ const (
 	topicBest   = inMeshBest + firstBest
 	inMeshTime  = time.Hour
 	decayToZero = 0.01
-	meshShare   = 1.0 / 16
 
-	// invalidMemory is for how many epochs an invalid message is held against a peer.
-	invalidMemory = 50
+	// misdeedMemory is for how many epochs an invalid message, an early graft or a broken promise is held against a peer.
+	misdeedMemory = 50
 	// After so many invalid messages a peer gets no gossip, none of our messages, no attention.
 	invalidForGossip, invalidForPublish, invalidForGraylist = 4, 6, 8
 )
@@ -58,8 +57,6 @@ type scoreRow struct {
 	memory float64
 	// rate is about how many messages there are a slot, on all subnets together.
 	rate func(*params.Spec, uint64) float64
-	// steady says that there are messages in every slot.
-	steady bool
 }
 
 func each(n float64) func(*params.Spec, uint64) float64 {
@@ -78,23 +75,22 @@ func committeesPerSlot(s *params.Spec, validators uint64) float64 {
 
 // scores is the table of topics' scores, by kind. It is never written to.
 var scores = [kinds]scoreRow{
-	BeaconBlock: {weight: 0.5, memory: 20, rate: each(1), steady: true},
-	BeaconAggregateAndProof: {weight: 0.5, memory: 1, steady: true, rate: func(s *params.Spec, v uint64) float64 {
+	BeaconBlock: {weight: 0.5, memory: 20, rate: each(1)},
+	BeaconAggregateAndProof: {weight: 0.5, memory: 1, rate: func(s *params.Spec, v uint64) float64 {
 		return committeesPerSlot(s, v) * params.TargetAggregatorsPerCommittee
 	}},
 	// A subnet has its votes in some slots of an epoch only; the average over the memory counts.
-	BeaconAttestation: {weight: 1, memory: 4, steady: true, rate: func(s *params.Spec, v uint64) float64 {
+	BeaconAttestation: {weight: 1, memory: 4, rate: func(s *params.Spec, v uint64) float64 {
 		return float64(v) / float64(s.SlotsPerEpoch)
 	}},
-	VoluntaryExit:    {weight: 0.05, memory: 100, rate: perEpoch(4)},
-	ProposerSlashing: {weight: 0.05, memory: 100, rate: perEpoch(0.2)},
-	AttesterSlashing: {weight: 0.05, memory: 100, rate: perEpoch(0.2)},
-	SyncCommitteeContributionAndProof: {weight: 0.2, memory: 1, rate: each(params.SyncCommitteeSubnetCount * params.TargetAggregatorsPerSyncSubcommittee),
-		steady: true},
-	SyncCommittee:               {weight: 0.4, memory: 1, rate: func(s *params.Spec, _ uint64) float64 { return float64(s.SyncCommitteeSize) }},
-	LightClientFinalityUpdate:   {weight: 0.05, memory: 20, rate: perEpoch(1)},
-	LightClientOptimisticUpdate: {weight: 0.05, memory: 20, rate: each(1)},
-	BLSToExecutionChange:        {weight: 0.05, memory: 100, rate: perEpoch(4)},
+	VoluntaryExit:                     {weight: 0.05, memory: 100, rate: perEpoch(4)},
+	ProposerSlashing:                  {weight: 0.05, memory: 100, rate: perEpoch(0.2)},
+	AttesterSlashing:                  {weight: 0.05, memory: 100, rate: perEpoch(0.2)},
+	SyncCommitteeContributionAndProof: {weight: 0.2, memory: 1, rate: each(params.SyncCommitteeSubnetCount * params.TargetAggregatorsPerSyncSubcommittee)},
+	SyncCommittee:                     {weight: 0.4, memory: 1, rate: func(s *params.Spec, _ uint64) float64 { return float64(s.SyncCommitteeSize) }},
+	LightClientFinalityUpdate:         {weight: 0.05, memory: 20, rate: perEpoch(1)},
+	LightClientOptimisticUpdate:       {weight: 0.05, memory: 20, rate: each(1)},
+	BLSToExecutionChange:              {weight: 0.05, memory: 100, rate: perEpoch(4)},
 	BlobSidecar: {weight: 0.5, memory: 20, rate: func(s *params.Spec, _ uint64) float64 {
 		return float64(s.MaxBlobsPerBlock) / 2
 	}},
@@ -102,7 +98,7 @@ var scores = [kinds]scoreRow{
 	DataColumnSidecar:         {weight: 1, memory: 20, rate: func(s *params.Spec, _ uint64) float64 { return float64(s.NumberOfColumns) / 2 }},
 	ExecutionPayload:          {weight: 0.5, memory: 20, rate: each(1)},
 	ExecutionPayloadBid:       {weight: 0.05, memory: 1, rate: each(4)},
-	PayloadAttestationMessage: {weight: 0.2, memory: 1, rate: func(s *params.Spec, _ uint64) float64 { return float64(s.PTCSize) }, steady: true},
+	PayloadAttestationMessage: {weight: 0.2, memory: 1, rate: func(s *params.Spec, _ uint64) float64 { return float64(s.PTCSize) }},
 	ProposerPreferences:       {weight: 0.05, memory: 20, rate: each(1)},
 }
 
@@ -117,16 +113,6 @@ type TopicScore struct {
 	FirstMessageDeliveriesWeight float64
 	FirstMessageDeliveriesDecay  float64
 	FirstMessageDeliveriesCap    float64
-
-	// All zero where deliveries in the mesh are not asked for.
-	MeshMessageDeliveriesWeight     float64
-	MeshMessageDeliveriesDecay      float64
-	MeshMessageDeliveriesCap        float64
-	MeshMessageDeliveriesThreshold  float64
-	MeshMessageDeliveriesWindow     time.Duration
-	MeshMessageDeliveriesActivation time.Duration
-	MeshFailurePenaltyWeight        float64
-	MeshFailurePenaltyDecay         float64
 
 	InvalidMessageDeliveriesWeight float64
 	InvalidMessageDeliveriesDecay  float64
@@ -153,22 +139,11 @@ func (k Kind) Score(spec *params.Spec, fork params.Fork, validators uint64) Topi
 		TimeInMeshCap:                  float64(inMeshTime / slot),
 		FirstMessageDeliveriesDecay:    remembered,
 		FirstMessageDeliveriesCap:      max(1, 2*level(rate, remembered)/MeshSize),
-		InvalidMessageDeliveriesDecay:  decay(spec, invalidMemory),
+		InvalidMessageDeliveriesDecay:  decay(spec, misdeedMemory),
 		InvalidMessageDeliveriesWeight: -bestScore(fork) / (r.weight / subnets),
 	}
 	s.TimeInMeshWeight = inMeshBest / s.TimeInMeshCap
 	s.FirstMessageDeliveriesWeight = firstBest / s.FirstMessageDeliveriesCap
-	if r.steady {
-		expected := level(rate, remembered)
-		s.MeshMessageDeliveriesDecay = remembered
-		s.MeshMessageDeliveriesThreshold = max(1, expected*meshShare)
-		s.MeshMessageDeliveriesCap = max(expected, 2*s.MeshMessageDeliveriesThreshold)
-		s.MeshMessageDeliveriesWeight = -topicBest / (s.MeshMessageDeliveriesThreshold * s.MeshMessageDeliveriesThreshold)
-		s.MeshMessageDeliveriesWindow = 2 * time.Second
-		// What the counter needs to settle is given to a peer before it is judged.
-		s.MeshMessageDeliveriesActivation = slot * time.Duration(spec.SlotsPerEpoch) * time.Duration(math.Ceil(r.memory))
-		s.MeshFailurePenaltyWeight, s.MeshFailurePenaltyDecay = s.MeshMessageDeliveriesWeight, remembered
-	}
 	return s
 }
 
@@ -182,6 +157,16 @@ func bestScore(fork params.Fork) (sum float64) {
 	return sum
 }
 
+// topicCount is how many topics a fork has, with all subnets.
+func topicCount(spec *params.Spec, fork params.Fork) (n float64) {
+	for _, k := range Kinds() {
+		if k.In(fork) {
+			n += float64(max(1, k.Subnets(spec, fork)))
+		}
+	}
+	return n
+}
+
 // PeerScore is how peers are scored beyond single topics, and what scores mean. The names are those of gossipsub 1.1.
 type PeerScore struct {
 	TopicScoreCap float64
@@ -189,12 +174,10 @@ type PeerScore struct {
 	DecayToZero   float64
 	RetainScore   time.Duration
 
-	AppSpecificWeight           float64
-	IPColocationFactorWeight    float64
-	IPColocationFactorThreshold int
-	BehaviourPenaltyWeight      float64
-	BehaviourPenaltyThreshold   float64
-	BehaviourPenaltyDecay       float64
+	AppSpecificWeight         float64
+	BehaviourPenaltyWeight    float64
+	BehaviourPenaltyThreshold float64
+	BehaviourPenaltyDecay     float64
 
 	GossipThreshold             float64
 	PublishThreshold            float64
@@ -203,22 +186,22 @@ type PeerScore struct {
 	OpportunisticGraftThreshold float64
 }
 
-// Scores gives how peers are scored in a fork.
+// Scores gives how peers are scored in a fork. Where they are does not count: how many of one address are let in is the peer manager's matter.
 func Scores(spec *params.Spec, fork params.Fork) PeerScore {
-	best := bestScore(fork)
+	best, topics := bestScore(fork), topicCount(spec, fork)
+	graylist := -best * invalidForGraylist * invalidForGraylist
 	return PeerScore{
 		// All that peers can earn counts half: with more, an attacker could save up for a misdeed.
 		TopicScoreCap: best / 2,
 		DecayInterval: spec.SlotDuration(), DecayToZero: decayToZero,
-		RetainScore:       spec.SlotDuration() * time.Duration(spec.SlotsPerEpoch) * 2 * invalidMemory,
+		RetainScore:       spec.SlotDuration() * time.Duration(spec.SlotsPerEpoch) * 2 * misdeedMemory,
 		AppSpecificWeight: 1,
-		// Each peer more than so many behind one address costs the square of all that can be earned.
-		IPColocationFactorWeight: -best / 2, IPColocationFactorThreshold: 8,
-		// Broken promises and too early grafts: six are forgiven, ten more cost as much as three invalid messages.
-		BehaviourPenaltyWeight: -best * 9 / 100, BehaviourPenaltyThreshold: 6, BehaviourPenaltyDecay: decay(spec, 10),
+		// Broken promises and too early grafts. A peer that starts again knows nothing of the topics that it was pruned from, and grafts all of
+		// them at once: so many are forgiven. Twice as many, and it is not listened to.
+		BehaviourPenaltyWeight: graylist / (topics * topics), BehaviourPenaltyThreshold: topics, BehaviourPenaltyDecay: decay(spec, misdeedMemory),
 		GossipThreshold:             -best * invalidForGossip * invalidForGossip,
 		PublishThreshold:            -best * invalidForPublish * invalidForPublish,
-		GraylistThreshold:           -best * invalidForGraylist * invalidForGraylist,
+		GraylistThreshold:           graylist,
 		AcceptPXThreshold:           best / 2, // nobody but those with full marks
 		OpportunisticGraftThreshold: topicBest / 10,
 	}

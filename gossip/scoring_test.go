@@ -19,13 +19,6 @@ func TestScoresAreParametersThatGossipsubTakes(t *testing.T) {
 				}
 				s := kind.Score(spec, fork, validators)
 				decays := []float64{s.FirstMessageDeliveriesDecay, s.InvalidMessageDeliveriesDecay}
-				if s.MeshMessageDeliveriesWeight != 0 {
-					decays = append(decays, s.MeshMessageDeliveriesDecay, s.MeshFailurePenaltyDecay)
-					if s.MeshMessageDeliveriesThreshold <= 0 || s.MeshMessageDeliveriesCap < s.MeshMessageDeliveriesThreshold ||
-						s.MeshMessageDeliveriesActivation < time.Second || s.MeshMessageDeliveriesWeight > 0 {
-						t.Errorf("%v in %v: deliveries in the mesh %+v", kind, fork, s)
-					}
-				}
 				for _, d := range decays {
 					if d <= 0 || d >= 1 {
 						t.Errorf("%v in %v: decay %v", kind, fork, d)
@@ -64,10 +57,6 @@ func TestScoresMeanWhatTheyAreMeantFor(t *testing.T) {
 		near(kind.String()+" gives at most", full, topicBest)
 		near(kind.String()+" takes for an invalid message", s.TopicWeight*s.InvalidMessageDeliveriesWeight, -best)
 		sum += s.TopicWeight * full * float64(max(1, kind.Subnets(spec, params.Fulu)))
-		if s.MeshMessageDeliveriesWeight != 0 {
-			deficit := s.MeshMessageDeliveriesThreshold
-			near(kind.String()+" takes from who brings nothing", deficit*deficit*s.MeshMessageDeliveriesWeight, -topicBest)
-		}
 		near(kind.String()+" stays an hour", float64(s.TimeInMeshQuantum)*s.TimeInMeshCap, float64(time.Hour))
 	}
 	near("all topics together", sum, best)
@@ -81,6 +70,9 @@ func TestScoresMeanWhatTheyAreMeantFor(t *testing.T) {
 		t.Errorf("thresholds out of order: %+v", p)
 	}
 	near("eight invalid messages", -64*best, p.GraylistThreshold)
+	// 64 subnets of votes, 4 of sync committees, 128 columns and nine others, all grafted at once.
+	near("what is forgiven", p.BehaviourPenaltyThreshold, 64+4+128+9)
+	near("twice as much", p.BehaviourPenaltyThreshold*p.BehaviourPenaltyThreshold*p.BehaviourPenaltyWeight, p.GraylistThreshold)
 	if SeenTTL(spec) != 768*time.Second {
 		t.Errorf("seen_ttl is %v", SeenTTL(spec))
 	}

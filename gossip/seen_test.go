@@ -92,7 +92,7 @@ func TestSeenIsBounded(t *testing.T) {
 		slot := types.Slot(i / 64)
 		root := types.Root{byte(i), byte(i >> 8), byte(i >> 16)}
 		s.blocks.put(slot, proposerKey{types.ValidatorIndex(i)}, types.Root{})
-		s.NoteColumn(root, slot, 0, i)
+		s.NoteColumn(&types.DataColumnSidecar{Index: i}, root, slot, 0)
 		s.NotePayload(types.Hash32(root), i)
 		s.bids.put(slot, bidKey{branchKey{parentRoot: root}, 1}, 1)
 		s.syncMessages.put(slot, syncMessageKey{types.ValidatorIndex(i), 0}, struct{}{})

@@ -144,10 +144,12 @@ func (b *bidsSeen) size() CacheSize {
 // build on it are known to.
 func (s *Seen) NotePayload(hash types.Hash32, gasLimit uint64) { s.payloads.put(hash, gasLimit) }
 
-// NoteColumn tells of a column that the node made itself from blobs of its execution client, so that copies from peers count as seen.
-// Root is that of the block (gloas), proposer that of the header (fulu).
+// NoteColumn tells of a column that the node made itself, from blobs of its execution client or of a block that it was handed, so that copies
+// from peers count as seen. It gives the column as the rules would if a peer had sent it; whoever made it has verified it. Root is that of the
+// block, proposer that of the header (fulu).
 //
 // Spec: "Update gossip rule related data structures (i.e. update the anti-equivocation cache)" (fulu).
-func (s *Seen) NoteColumn(root types.Root, slot types.Slot, proposer types.ValidatorIndex, column uint64) {
-	s.columns.put(slot, s.columnKey(root, slot, proposer, column), struct{}{})
+func (s *Seen) NoteColumn(column *types.DataColumnSidecar, root types.Root, slot types.Slot, proposer types.ValidatorIndex) *CheckedColumn {
+	s.columns.put(slot, s.columnKey(root, slot, proposer, column.Index), struct{}{})
+	return &CheckedColumn{column, root}
 }

@@ -164,7 +164,7 @@ func TestRulesOfColumnsWithHeaders(t *testing.T) {
 			want: Reject, rule: "invalid sidecar inclusion proof"},
 		story[column]{name: "another cell", spoil: func(s *stage, c *column) { c.Column = columnOf(s, 100).Column }, want: Reject, rule: "invalid sidecar kzg proofs"},
 		story[column]{name: "made here before", when: func(s *stage) {
-			s.rules.Seen().NoteColumn(types.Root{}, 3, s.block.Message.ProposerIndex, 3)
+			s.rules.Seen().NoteColumn(&types.DataColumnSidecar{Index: 3}, types.Root{}, 3, s.block.Message.ProposerIndex)
 		}, want: Ignore, rule: "already seen sidecar from this proposer for this slot and index"},
 	)
 }
@@ -227,7 +227,7 @@ func TestRulesOfColumnsWithBids(t *testing.T) {
 	}.tell(t,
 		story[column]{name: "valid", want: Accept},
 		story[column]{name: "second of its kind", first: true, want: Ignore, rule: "already seen sidecar for this block root and index"},
-		story[column]{name: "made here before", when: func(s *stage) { s.rules.Seen().NoteColumn(s.head().Root, 2, 0, 3) },
+		story[column]{name: "made here before", when: func(s *stage) { s.rules.Seen().NoteColumn(&types.DataColumnSidecar{Index: 3}, s.head().Root, 2, 0) },
 			want: Ignore, rule: "already seen sidecar for this block root and index"},
 		story[column]{name: "wrong subnet", when: func(s *stage) { s.in.Subnet = 1 }, want: Reject, rule: "sidecar is for wrong subnet"},
 		story[column]{name: "early", when: inSlot(1, 3000), want: Defer, rule: "sidecar is from a future slot", wait: WaitSlot},

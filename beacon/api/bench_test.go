@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/synthetic"
+	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
 )
 
@@ -159,5 +161,49 @@ func BenchmarkAttestationData(b *testing.B) {
 		}
 		b.ReportMetric(took.Seconds()/times*1e6, "us")
 		b.ReportMetric(took.Seconds()/time.Since(begin).Seconds(), "x-hashing")
+	}
+}
+
+// Rewards of all validators are written while they are paid. Beside what paying takes, which copies the pages of balances, an answer takes nothing for each of them.
+func TestRewardsOfAllAreWrittenAsTheyArePaid(t *testing.T) {
+	const n = 50_000
+	state, _, err := synthetic.State(synthetic.Default(params.Mainnet(), params.Fulu, n, n))
+	check(t, err)
+	taken := func(pay func(s *transition.State)) uint64 {
+		s := state.Copy()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		pay(s)
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	ideal, err := transition.IdealRewards(state)
+	check(t, err)
+	var out counter
+	answer := taken(func(s *transition.State) {
+		stream := ssz.NewStream(&out)
+		check(t, writeAttestationRewards(stream, s, ideal, new(attesterReports)))
+		check(t, stream.Flush())
+	})
+	payment := taken(func(s *transition.State) { check(t, transition.ProcessRewardsAndPenalties(s, nil)) })
+	if out.bytes < 80*n || out.longest > 128<<10 {
+		t.Errorf("%d bytes, at most %d at a time", out.bytes, out.longest)
+	}
+	if answer > payment+400<<10 {
+		t.Errorf("an answer for %d validators took %d bytes, paying them takes %d", n, answer, payment)
+	}
+}
+
+// A client that goes away ends the answer: what comes after it is not written.
+func TestRewardsEndWithTheClient(t *testing.T) {
+	t.Parallel()
+	writes := 0
+	gone := errors.New("gone")
+	r := &attesterReports{write: func(*attesterReward) error { writes++; return gone }}
+	for i := range types.ValidatorIndex(5) {
+		r.AttestationReward(i, transition.DutyHead, 7, 3)
+	}
+	if r.flush(); writes != 1 || !errors.Is(r.failed, gone) {
+		t.Errorf("%d writes, error %v", writes, r.failed)
 	}
 }

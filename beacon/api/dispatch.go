@@ -75,14 +75,22 @@ func (s *Server) hostAllowed(header string) bool {
 	return slices.ContainsFunc(s.cfg.AllowedHosts, func(allowed string) bool { return allowed == "*" || strings.EqualFold(allowed, host) })
 }
 
-// crossOrigin tells a browser which pages may read answers. It answers the questions that browsers ask first.
+// crossOrigin tells a browser which pages may read answers, and refuses what other pages send: a browser sends some requests to this node without
+// asking first, and does what the page wants although it keeps the answer to itself. It answers the questions that browsers ask first.
 func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request) (answered bool) {
 	if len(s.cfg.AllowedOrigins) > 0 {
 		w.Header().Add("Vary", "Origin")
 	}
 	origin := r.Header.Get("Origin")
 	all := slices.Contains(s.cfg.AllowedOrigins, "*")
-	if origin == "" || !all && !slices.Contains(s.cfg.AllowedOrigins, origin) {
+	if !all && !slices.Contains(s.cfg.AllowedOrigins, origin) {
+		err := new(http.CrossOriginProtection).Check(r)
+		if err != nil {
+			fail(http.StatusForbidden, "Pages of the origin %s may not send requests to this node", clip(origin)).write(w)
+		}
+		return err != nil
+	}
+	if origin == "" {
 		return false
 	}
 	if all {
@@ -117,7 +125,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, methods map[strin
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		fail(http.StatusMethodNotAllowed, "Method %s is not allowed, only %s", clip(r.Method), strings.Join(allowed, ", ")).write(w)
 	case found == nil:
-		fail(http.StatusNotImplemented, "This node does not serve the endpoint yet: %s %s", method, r.Pattern).write(w)
+		fail(http.StatusNotImplemented, "This node does not serve the endpoint: %s %s", method, r.Pattern).write(w)
 	default:
 		logged := &statusWriter{ResponseWriter: w}
 		w = logged

@@ -270,6 +270,39 @@ func TestAttestationData(t *testing.T) {
 	}
 }
 
+// While the execution client is away votes go to the last verified block for a few slots, but never with a target that the blocks that wait would change. Without such
+// blocks there is nothing better to vote for.
+func TestAttestationDataWhileTheExecutionClientIsAway(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		last           types.Slot // that is verified
+		served, behind types.Slot // the last slots that votes are and are not answered for
+	}{{33, 38, 40}, {36, 39, 41}, {38, 39, 42}} {
+		w := newSimnet(t, params.Fulu)
+		w.grow(c.last)
+		verified := w.tip()
+		data := func(slot types.Slot) *answer { return w.get(fmt.Sprint(validatorPath, "attestation_data?slot=", slot)) }
+		w.engine.away.Store(true)
+		w.at(c.last + 1)
+		data(c.last + 1).wants(http.StatusOK) // no block has come
+		for slot := c.last + 1; slot <= c.behind; slot++ {
+			if w.grow(slot); slot <= c.served {
+				var text whole
+				data(slot).into(&text)
+				if have := text.field(t, "beacon_block_root"); have != verified.Root.String() {
+					t.Errorf("slot %d: the vote is for %s, want %v", slot, have, verified.Root)
+				}
+				continue
+			}
+			data(slot).wants(http.StatusServiceUnavailable).says("execution client", fmt.Sprint("slot ", c.last), fmt.Sprint("slot ", c.last+1))
+		}
+		w.engine.away.Store(false)
+		w.chain.EngineReady()
+		w.until("what waited is imported", func() bool { return w.chain.Snapshot().Head.Root == w.tip().Root })
+		data(c.behind).wants(http.StatusOK)
+	}
+}
+
 // In Gloas the index says that the payload of an earlier block is there.
 func TestAttestationDataSaysWhetherThePayloadIsThere(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/gossip/router"
 )
 
 // Error is what a client is told of what went wrong. Spec: ErrorMessage (types/http.yaml).
@@ -58,6 +59,8 @@ func errorOf(err error) *Error {
 		return notFound("State not found: %v", err)
 	case errors.Is(err, chain.ErrStateBusy):
 		return busy(1, "The state is being computed: %v", err)
+	case errors.Is(err, router.ErrNotRunning):
+		return busy(1, "The node is starting: it is not connected to others yet")
 	case errors.Is(err, chain.ErrStopped), errors.Is(err, context.Canceled):
 		return busy(0, "The node is shutting down")
 	}

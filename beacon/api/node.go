@@ -138,7 +138,7 @@ const (
 
 // Pool is the operations that wait for a block. What it gives is not changed any more.
 type Pool interface {
-	Attestations() []*types.Attestation
+	Attestations(fits func(data *types.AttestationData, committee types.CommitteeIndex) bool) []*types.Attestation
 	AttesterSlashings() []*types.AttesterSlashing
 	ProposerSlashings() []*types.ProposerSlashing
 	VoluntaryExits() []*types.SignedVoluntaryExit

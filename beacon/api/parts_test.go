@@ -219,6 +219,15 @@ func TestHostsAndOrigins(t *testing.T) {
 		t.Errorf("the question before gets %d, %v", a.status, a.header)
 	}
 	ask(t, s.Handler(), http.MethodOptions, path, "", local, "Origin: https://evil.example", "Access-Control-Request-Method: GET").wants(http.StatusMethodNotAllowed)
+	// A page may send some requests without being asked about: only those of pages that are allowed do anything.
+	const prepare = "/eth/v1/validator/prepare_beacon_proposer"
+	for header, status := range map[string]int{
+		"Origin: https://evil.example": http.StatusForbidden, "Origin: null": http.StatusForbidden, "Sec-Fetch-Site: cross-site": http.StatusForbidden,
+		"Origin: https://page.example": http.StatusServiceUnavailable, "Accept: */*": http.StatusServiceUnavailable, // which is asked no more about: the node is starting
+		"Origin: http://localhost": http.StatusServiceUnavailable, "Sec-Fetch-Site: none": http.StatusServiceUnavailable,
+	} {
+		ask(t, s.Handler(), http.MethodPost, prepare, "[]", local, header).wants(status)
+	}
 	all, err := New(Config{Spec: params.Minimal(), AllowedHosts: []string{"*"}, AllowedOrigins: []string{"*"}})
 	check(t, err)
 	if a := ask(t, all.Handler(), http.MethodGet, path, "", "Host: any.example", "Origin: https://any.example").wants(http.StatusOK); a.header.Get("Access-Control-Allow-Origin") != "*" {

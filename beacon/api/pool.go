@@ -54,26 +54,18 @@ func (c *call) poolAttestations() error {
 	if err != nil {
 		return err
 	}
-	fork := c.fork()
-	votes := []*types.Attestation{}
-	for _, a := range pooled(c, Pool.Attestations) {
-		switch {
-		case !sameForm(c.s.cfg.Spec.ForkAtSlot(a.Data.Slot), fork):
-		case bySlot && a.Data.Slot != types.Slot(slot):
-		case byCommittee && !ofCommittee(a, fork, committee):
-		default:
-			votes = append(votes, a)
+	if !bySlot {
+		if err := c.turn(); err != nil {
+			return err
 		}
 	}
+	fork := c.fork()
+	votes := pooled(c, func(p Pool) []*types.Attestation {
+		return p.Attestations(func(data *types.AttestationData, of types.CommitteeIndex) bool {
+			return sameForm(c.s.cfg.Spec.ForkAtSlot(data.Slot), fork) && (!bySlot || uint64(data.Slot) == slot) && (!byCommittee || uint64(of) == committee)
+		})
+	})
 	return list(c, withFork(fork), fork, votes)
-}
-
-// ofCommittee tells whether members of a committee may be among those who signed. Spec: get_committee_indices (electra).
-func ofCommittee(a *types.Attestation, fork params.Fork, committee uint64) bool {
-	if fork < params.Electra {
-		return uint64(a.Data.Index) == committee
-	}
-	return a.CommitteeBits.BitAt(committee)
 }
 
 // poolAttesterSlashings answers with attester slashings. Spec: getPoolAttesterSlashingsV2.

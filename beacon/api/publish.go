@@ -123,6 +123,9 @@ func (c *call) publish(b *batch) error {
 			return err
 		}
 		for k, err := range publisher.PublishAll(c.r.Context(), b.messages...) {
+			if errors.Is(err, router.ErrNotRunning) {
+				return err
+			}
 			if heard(err) != nil {
 				b.fail(b.items[k], "%s", reason(err))
 			}
@@ -167,6 +170,8 @@ func (c *call) publishOne(kind gossip.Kind, object ssz.Object) error {
 	switch {
 	case errors.As(err, &d) && d.Verdict == gossip.Defer:
 		return busy(1, "%s", reason(err))
+	case errors.Is(err, router.ErrNotRunning):
+		return err
 	case err != nil:
 		return fail(http.StatusBadRequest, "Invalid %s, not published: %v", strings.ReplaceAll(kind.String(), "_", " "), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
@@ -71,8 +72,10 @@ func (c *call) published(err error) error {
 		c.w.WriteHeader(http.StatusAccepted)
 		c.started = true
 		return nil
-	case errors.As(err, &d) && d.Verdict == gossip.Defer:
-		return fail(http.StatusBadRequest, "Block not published: %s", reason(err))
+	case errors.As(err, &d) && d.Verdict == gossip.Defer: // the same block may be good in a moment
+		return busy(1, "Block not published: %s", reason(err))
+	case errors.Is(err, chain.ErrStateBusy), errors.Is(err, chain.ErrStopped), errors.Is(err, router.ErrNotRunning): // says nothing of the block
+		return err
 	}
 	return fail(http.StatusBadRequest, "Block not published: %v", err)
 }

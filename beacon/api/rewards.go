@@ -178,33 +178,47 @@ func byKey(s *transition.State) func(types.BLSPubkey) (uint64, bool) {
 // attestationDuties is the duties that attesters are paid for from Altair on.
 const attestationDuties = int(transition.DutyInactivity) + 1
 
-// attesterRecord is what some validators get for an epoch's votes, as the transition reports it.
-type attesterRecord struct {
-	wanted  members // nil for all
-	entries []attesterReward
-}
-
 // attesterReward is what one validator gets for each duty, in Gwei.
 type attesterReward struct {
 	index types.ValidatorIndex
 	net   [attestationDuties]int64
 }
 
+// attesterReports hands on what some validators get for an epoch's votes, one by one while the transition reports it, so that it is never held for all of them.
+type attesterReports struct {
+	wanted members // nil for all
+	write  func(*attesterReward) error
+	last   attesterReward // not complete yet
+	begun  bool
+	failed error // of write; nothing is written after it
+}
+
 // BlockReward implements transition.RewardReporter. The end of an epoch pays no proposer.
-func (r *attesterRecord) BlockReward(transition.RewardSource, types.Gwei) {}
+func (r *attesterReports) BlockReward(transition.RewardSource, types.Gwei) {}
 
 // SyncCommitteeReward implements transition.RewardReporter. The end of an epoch pays no sync committee.
-func (r *attesterRecord) SyncCommitteeReward(types.ValidatorIndex, types.Gwei, types.Gwei) {}
+func (r *attesterReports) SyncCommitteeReward(types.ValidatorIndex, types.Gwei, types.Gwei) {}
 
 // AttestationReward implements transition.RewardReporter. All duties of a validator are reported one after the other.
-func (r *attesterRecord) AttestationReward(index types.ValidatorIndex, duty transition.AttestationDuty, reward, penalty types.Gwei) {
+func (r *attesterReports) AttestationReward(index types.ValidatorIndex, duty transition.AttestationDuty, reward, penalty types.Gwei) {
 	if r.wanted != nil && !r.wanted.has(uint32(index)) {
 		return
 	}
-	if last := len(r.entries) - 1; last < 0 || r.entries[last].index != index {
-		r.entries = append(r.entries, attesterReward{index: index})
+	if r.begun && r.last.index != index {
+		r.flush()
 	}
-	r.entries[len(r.entries)-1].net[duty] += int64(reward) - int64(penalty)
+	if !r.begun {
+		r.last, r.begun = attesterReward{index: index}, true
+	}
+	r.last.net[duty] += int64(reward) - int64(penalty)
+}
+
+// flush writes the last validator.
+func (r *attesterReports) flush() {
+	if r.begun && r.failed == nil {
+		r.failed = r.write(&r.last)
+	}
+	r.begun = false
 }
 
 // attestationRewards answers what validators got for their votes of an epoch, which were paid at the end of the next one. Spec: getAttestationsRewards.
@@ -221,20 +235,20 @@ func (c *call) attestationRewards() error {
 	if err != nil {
 		return err
 	}
-	record := new(attesterRecord)
+	reports := new(attesterReports)
 	if len(ids) > 0 {
 		chosen := choose(ids, s.Validators.Len(), byKey(s))
 		indices := make([]types.ValidatorIndex, len(chosen.indices))
 		for k, i := range chosen.indices {
 			indices[k] = types.ValidatorIndex(i)
 		}
-		record.wanted = newMembers(indices, s.Validators.Len())
+		reports.wanted = newMembers(indices, s.Validators.Len())
 	}
-	ideal, err := payAttesters(s, record)
+	ideal, err := toPayday(s)
 	if err != nil {
 		return err
 	}
-	return c.stream(of(f), func(out *ssz.Stream) error { return writeAttestationRewards(out, ideal, record.entries) })
+	return c.stream(of(f), func(out *ssz.Stream) error { return writeAttestationRewards(out, s, ideal, reports) })
 }
 
 // payingState is the state that pays for the votes of an epoch, at the end of the epoch after it.
@@ -263,23 +277,19 @@ func (c *call) payingState(epoch types.Epoch) (*transition.State, flags, error) 
 	return s, f, err
 }
 
-// payAttesters takes a state through the end of its epoch up to where attesters are paid. Spec: process_epoch (altair).
-func payAttesters(s *transition.State, record *attesterRecord) ([]transition.IdealReward, error) {
+// toPayday takes a state through the end of its epoch up to where attesters are paid, and gives what is ideal. Spec: process_epoch (altair).
+func toPayday(s *transition.State) ([]transition.IdealReward, error) {
 	if err := transition.ProcessJustificationAndFinalization(s); err != nil {
 		return nil, err
 	}
 	if err := transition.ProcessInactivityUpdates(s); err != nil {
 		return nil, err
 	}
-	ideal, err := transition.IdealRewards(s)
-	if err != nil {
-		return nil, err
-	}
-	return ideal, transition.ProcessRewardsAndPenalties(s, record)
+	return transition.IdealRewards(s)
 }
 
-// writeAttestationRewards writes ideal and real rewards. Spec: AttestationsRewards (types/rewards.yaml).
-func writeAttestationRewards(out *ssz.Stream, ideal []transition.IdealReward, entries []attesterReward) error {
+// writeAttestationRewards writes ideal rewards, and real ones while attesters are paid. Spec: AttestationsRewards (types/rewards.yaml).
+func writeAttestationRewards(out *ssz.Stream, s *transition.State, ideal []transition.IdealReward, reports *attesterReports) error {
 	separator := byte('[')
 	entry := func(name string, number uint64, net [attestationDuties]int64) error {
 		return out.Append(func(dst []byte) ([]byte, error) {
@@ -315,10 +325,12 @@ func writeAttestationRewards(out *ssz.Stream, ideal []transition.IdealReward, en
 		return err
 	}
 	separator = '['
-	for k := range entries {
-		if err := entry("validator_index", uint64(entries[k].index), entries[k].net); err != nil {
-			return err
-		}
+	reports.write = func(r *attesterReward) error { return entry("validator_index", uint64(r.index), r.net) }
+	if err := transition.ProcessRewardsAndPenalties(s, reports); err != nil {
+		return err
+	}
+	if reports.flush(); reports.failed != nil {
+		return reports.failed
 	}
 	if err := closeList(out, separator); err != nil {
 		return err
@@ -328,5 +340,5 @@ func writeAttestationRewards(out *ssz.Stream, ideal []transition.IdealReward, en
 
 var (
 	_ transition.RewardReporter = (*blockRecord)(nil)
-	_ transition.RewardReporter = (*attesterRecord)(nil)
+	_ transition.RewardReporter = (*attesterReports)(nil)
 )

@@ -123,7 +123,7 @@ func routes() []route {
 		{method: get, pattern: "/eth/v1/beacon/execution_payload_envelopes/{block_id}", group: "beacon", handle: (*call).envelope, formats: jsonOrSSZ},
 		{method: get, pattern: "/eth/v1/beacon/blobs/{block_id}", group: "beacon", handle: (*call).blobs, formats: jsonOrSSZ, work: bulk},
 
-		{method: get, pattern: "/eth/v2/beacon/pool/attestations", group: "pool", handle: (*call).poolAttestations},
+		{method: get, pattern: "/eth/v2/beacon/pool/attestations", group: "pool", handle: (*call).poolAttestations, work: bulkIfAll},
 		{method: get, pattern: pool + "/payload_attestations", group: "pool", handle: (*call).poolPayloadAttestations, formats: jsonOrSSZ},
 		{method: get, pattern: "/eth/v2/beacon/pool/attester_slashings", group: "pool", handle: (*call).poolAttesterSlashings},
 		{method: get, pattern: pool + "/proposer_slashings", group: "pool", handle: (*call).poolProposerSlashings},

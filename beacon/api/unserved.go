@@ -2,7 +2,7 @@ package api
 
 import "net/http"
 
-// unserved is a route of the specification that this server knows by name and does not serve yet.
+// unserved is a route of the specification that this server knows by name and does not serve.
 type unserved struct{ method, pattern, group string }
 
 // notServed lists them. Requests are answered with 501. Spec: NotImplemented (types/http.yaml).

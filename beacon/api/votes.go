@@ -98,6 +98,9 @@ func (c *call) vote(d dutyView, slot types.Slot) (*types.AttestationData, error)
 			return nil, busy(1, "The block of the beginning of epoch %d is not in memory", epoch)
 		}
 	}
+	if err := c.notLeftBehind(block, slot, start); err != nil {
+		return nil, err
+	}
 	state, err := c.frozen(d, epoch)
 	if err != nil {
 		return nil, err
@@ -118,6 +121,20 @@ func (c *call) verified(s *chain.Snapshot, block *chain.Block) error {
 		return busy(1, "The execution client has not verified block %v of slot %d yet", block.Root, block.Slot)
 	}
 	return nil
+}
+
+// engineGrace is for how many slots votes go to the last verified block while blocks on top of it wait for the execution client: one is restarted in less.
+const engineGrace = 4
+
+// notLeftBehind refuses a vote for a block on top of which there are others that only lack an answer of the execution client, if they would change the vote's target, or
+// have waited for long: a node whose execution client answers knows better, and whoever has voted for a wrong target cannot vote for the right one any more.
+// Without such blocks the last verified block is the one to vote for. Spec: "Attesting" (sync/optimistic.md).
+func (c *call) notLeftBehind(block *chain.Block, slot, start types.Slot) error {
+	oldest, waits := c.n.Chain.WaitsForEngine(block)
+	if !waits || oldest > start && oldest+engineGrace >= slot {
+		return nil
+	}
+	return busy(1, "The execution client does not answer: block %v of slot %d is verified, but not those since slot %d that build on it", block.Root, block.Slot, oldest)
 }
 
 // aggregates is who sums up votes.

@@ -38,8 +38,8 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// believer is an execution client that finds every payload valid, or has seen none yet.
-type believer struct{ syncing atomic.Bool }
+// believer is an execution client that finds every payload valid, or has seen none yet, or is away.
+type believer struct{ syncing, away atomic.Bool }
 
 func (b *believer) status() engine.PayloadStatus {
 	if b.syncing.Load() {
@@ -49,6 +49,9 @@ func (b *believer) status() engine.PayloadStatus {
 }
 
 func (b *believer) NewPayload(context.Context, params.Fork, *transition.NewPayloadRequest) (engine.PayloadStatus, error) {
+	if b.away.Load() {
+		return engine.PayloadStatus{}, engine.ErrOffline
+	}
 	return b.status(), nil
 }
 
@@ -137,9 +140,9 @@ func newSimnet(t testing.TB, fork params.Fork, change ...func(*Config)) *world {
 
 func (w *world) until(what string, met func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !met(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("waited 20 s in vain until %s", what)
+			w.t.Fatalf("waited a minute in vain until %s", what)
 		}
 	}
 }
@@ -394,11 +397,19 @@ func (network) CheckPeerID(id string) error {
 // onePool has one operation of each kind.
 type onePool struct{}
 
-func (onePool) Attestations() []*types.Attestation {
-	bits := ssz.NewBitvector(4)
-	bits.SetBitAt(1, true)
-	old := &types.Attestation{AggregationBits: []byte{3}, Data: types.AttestationData{Slot: 7}, CommitteeBits: bits}
-	return []*types.Attestation{old, {AggregationBits: []byte{1}, Data: types.AttestationData{Slot: 8}, CommitteeBits: ssz.NewBitvector(4)}}
+func (onePool) Attestations(fits func(*types.AttestationData, types.CommitteeIndex) bool) (out []*types.Attestation) {
+	for _, a := range []*types.Attestation{
+		{AggregationBits: []byte{3}, Data: types.AttestationData{Slot: 7}},
+		{AggregationBits: []byte{1}, Data: types.AttestationData{Slot: 8}},
+	} {
+		committee := types.CommitteeIndex(8 - a.Data.Slot)
+		a.CommitteeBits = ssz.NewBitvector(4)
+		a.CommitteeBits.SetBitAt(uint64(committee), true)
+		if fits(&a.Data, committee) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 func (onePool) AttesterSlashings() []*types.AttesterSlashing {

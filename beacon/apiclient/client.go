@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -63,29 +61,8 @@ func New(cfg Config) (*Client, error) {
 // String is the URL without a password.
 func (c *Client) String() string { return c.base.Redacted() }
 
-// StatusError is an answer that is an error.
-type StatusError struct {
-	Path    string
-	Code    int    // of HTTP
-	Message string // the server's words, shortened
-}
-
-func (e *StatusError) Error() string {
-	return fmt.Sprintf("%s: HTTP status %d: %s", e.Path, e.Code, e.Message)
-}
-
-// IsNotFound tells whether the server said that it does not have something.
-func IsNotFound(err error) bool {
-	var status *StatusError
-	return errors.As(err, &status) && status.Code == http.StatusNotFound
-}
-
-const (
-	// smallAnswer bounds the answer to a small request.
-	smallAnswer = 1 << 20
-	// errorText bounds what is kept of the server's words.
-	errorText = 512
-)
+// smallAnswer bounds the answer to a small request.
+const smallAnswer = 1 << 20
 
 // request makes a request for a path.
 func (c *Client) request(ctx context.Context, path, accept string) (*http.Request, error) {
@@ -97,58 +74,53 @@ func (c *Client) request(ctx context.Context, path, accept string) (*http.Reques
 	return r, nil
 }
 
-// statusError reads what a server says of an error.
-func statusError(path string, response *http.Response) error {
-	text, _ := io.ReadAll(io.LimitReader(response.Body, 16<<10)) // what can be read is better than nothing
-	var body struct {
-		Message string `json:"message"`
-	}
-	message := string(text)
-	if json.Unmarshal(text, &body) == nil && body.Message != "" {
-		message = body.Message
-	}
-	message = strings.ToValidUTF8(message, "?")
-	return &StatusError{path, response.StatusCode, message[:min(len(message), errorText)]}
-}
-
 // query is one request, and how large its answer may be.
 type query struct {
 	method, path string
 	values       url.Values
 	header       http.Header
 	body         []byte
+	items        int   // of the list that is handed in, 0 where it is none
+	also         int   // a status other than 200 that is no error, 0 for none
 	most         int64 // bytes of the answer
 }
 
+// reply is an answer that is no error.
+type reply struct {
+	code   int // of HTTP
+	header http.Header
+	body   []byte
+}
+
 // do makes a request and gives the whole answer.
-func (c *Client) do(ctx context.Context, q query) (http.Header, []byte, error) {
+func (c *Client) do(ctx context.Context, q query) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	target := c.base.JoinPath(q.path)
 	target.RawQuery = q.values.Encode()
 	request, err := http.NewRequestWithContext(ctx, q.method, target.String(), bytes.NewReader(q.body))
 	if err != nil {
-		return nil, nil, err
+		return reply{}, err
 	}
 	for name, values := range q.header {
 		request.Header[name] = values
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, nil, fmt.Errorf("ask %s: %w", c, err)
+		return reply{}, fmt.Errorf("ask %s: %w", c, err)
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, nil, statusError(q.path, response)
+	if response.StatusCode != http.StatusOK && response.StatusCode != q.also {
+		return reply{}, refusal(q.path, response, q.items)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, q.most+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the answer of %s: %w", c, err)
+		return reply{}, fmt.Errorf("read the answer of %s: %w", c, err)
 	}
 	if int64(len(body)) > q.most {
-		return nil, nil, fmt.Errorf("%s: answer of more than %d bytes", q.path, q.most)
+		return reply{}, fmt.Errorf("%s: answer of more than %d bytes", q.path, q.most)
 	}
-	return response.Header, body, nil
+	return reply{response.StatusCode, response.Header, body}, nil
 }
 
 // ask makes a request whose answer is JSON, and decodes all of it.
@@ -160,11 +132,11 @@ func (c *Client) ask(ctx context.Context, q query, answer any) error {
 	if q.body != nil {
 		q.header.Set("Content-Type", "application/json")
 	}
-	_, body, err := c.do(ctx, q)
+	r, err := c.do(ctx, q)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(body, answer); err != nil {
+	if err := json.Unmarshal(r.body, answer); err != nil {
 		return fmt.Errorf("%s: answer: %w", q.path, err)
 	}
 	return nil
@@ -179,11 +151,12 @@ func (c *Client) get(ctx context.Context, path string, data any) error {
 
 // post sends JSON and wants no more than to hear that it was taken.
 func (c *Client) post(ctx context.Context, path string, body []byte) error {
-	return c.send(ctx, query{path: path, body: body})
+	_, err := c.send(ctx, query{path: path, body: body})
+	return err
 }
 
-// send is post with more to say.
-func (c *Client) send(ctx context.Context, q query) error {
+// send is post with more to say, and gives the status.
+func (c *Client) send(ctx context.Context, q query) (int, error) {
 	q.method, q.most = http.MethodPost, smallAnswer
 	if q.header == nil {
 		q.header = http.Header{}
@@ -191,6 +164,6 @@ func (c *Client) send(ctx context.Context, q query) error {
 	if q.header.Get("Content-Type") == "" {
 		q.header.Set("Content-Type", "application/json")
 	}
-	_, _, err := c.do(ctx, q)
-	return err
+	r, err := c.do(ctx, q)
+	return r.code, err
 }

@@ -76,13 +76,14 @@ func (d *download) run(ctx context.Context) error {
 	case resumed && response.StatusCode == http.StatusPartialContent:
 		var from, to int64
 		if _, err := fmt.Sscanf(response.Header.Get("Content-Range"), "bytes %d-%d/%d", &from, &to, &all); err != nil || from != int64(len(d.body)) {
+			have := len(d.body)
 			d.body = nil
-			return fmt.Errorf("range: asked for bytes from %d on, got %q", len(d.body), response.Header.Get("Content-Range"))
+			return fmt.Errorf("range: asked for bytes from %d on, got %q", have, response.Header.Get("Content-Range"))
 		}
 	case response.StatusCode == http.StatusOK:
 		d.body, d.tag, all = nil, response.Header.Get("ETag"), response.ContentLength
 	default:
-		return statusError(d.path, response)
+		return refusal(d.path, response, 0)
 	}
 	if all > d.most {
 		return fmt.Errorf("%w: %d bytes, want at most %d", errTooLarge, all, d.most)

@@ -6,14 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 )
-
-// largeAnswer bounds answers that are lists of validators' duties: some 250 bytes each.
-const largeAnswer = 64 << 20
 
 // pubkey is a public key in hexadecimal.
 type pubkey types.BLSPubkey
@@ -57,38 +56,40 @@ type AttesterDuty struct {
 	Position         uint64 // in the committee
 }
 
-// duties is an answer that depends on a block.
-type duties[T any] struct {
-	Root *root `json:"dependent_root"`
-	Data []T   `json:"data"`
-}
-
-// AttesterDuties gives the seats of validators in an epoch's committees, and the root of the block that they depend on. Spec: getAttesterDuties.
+// AttesterDuties gives the seats of validators in an epoch's committees, at most one each, and the root of the block that they depend on. Spec: getAttesterDuties.
 func (c *Client) AttesterDuties(ctx context.Context, epoch types.Epoch, indices []types.ValidatorIndex) (types.Root, []AttesterDuty, error) {
-	var answer duties[struct {
-		Pubkey     pubkey `json:"pubkey"`
-		Validator  number `json:"validator_index"`
-		Committee  number `json:"committee_index"`
-		Length     number `json:"committee_length"`
-		Committees number `json:"committees_at_slot"`
-		Position   number `json:"validator_committee_index"`
-		Slot       number `json:"slot"`
-	}]
-	path := "/eth/v1/validator/duties/attester/" + decimal(epoch)
-	if err := c.ask(ctx, query{method: http.MethodPost, path: path, body: indexList(indices), most: largeAnswer}, &answer); err != nil {
+	type entry struct {
+		Pubkey     *pubkey `json:"pubkey"`
+		Validator  *number `json:"validator_index"`
+		Committee  *number `json:"committee_index"`
+		Length     *number `json:"committee_length"`
+		Committees *number `json:"committees_at_slot"`
+		Position   *number `json:"validator_committee_index"`
+		Slot       *number `json:"slot"`
+	}
+	q := query{method: http.MethodPost, path: "/eth/v1/validator/duties/attester/" + decimal(epoch), body: indexList(indices)}
+	data, dependent, err := askList[entry](ctx, c, q, len(indices))
+	if err != nil {
 		return types.Root{}, nil, err
 	}
-	if answer.Root == nil {
-		return types.Root{}, nil, fmt.Errorf("%s: dependent_root is missing", path)
+	if dependent == nil {
+		return types.Root{}, nil, fmt.Errorf("%s: dependent_root is missing", q.path)
 	}
 	var out []AttesterDuty
-	for _, d := range answer.Data {
+	left := await(indices)
+	for _, d := range data {
+		if d.Pubkey == nil || slices.Contains([]*number{d.Validator, d.Committee, d.Length, d.Committees, d.Position, d.Slot}, nil) {
+			return types.Root{}, nil, fmt.Errorf("%s: a duty lacks a field", q.path)
+		}
+		if err := left.take(types.ValidatorIndex(*d.Validator)); err != nil {
+			return types.Root{}, nil, fmt.Errorf("%s: duty of validator %w", q.path, err)
+		}
 		out = append(out, AttesterDuty{
-			Pubkey: types.BLSPubkey(d.Pubkey), Validator: types.ValidatorIndex(d.Validator), Slot: types.Slot(d.Slot), Committee: types.CommitteeIndex(d.Committee),
-			CommitteeLength: uint64(d.Length), CommitteesAtSlot: uint64(d.Committees), Position: uint64(d.Position),
+			Pubkey: types.BLSPubkey(*d.Pubkey), Validator: types.ValidatorIndex(*d.Validator), Slot: types.Slot(*d.Slot), Committee: types.CommitteeIndex(*d.Committee),
+			CommitteeLength: uint64(*d.Length), CommitteesAtSlot: uint64(*d.Committees), Position: uint64(*d.Position),
 		})
 	}
-	return types.Root(*answer.Root), out, nil
+	return types.Root(*dependent), out, nil
 }
 
 // ProposerDuty is a slot with its proposer.
@@ -98,31 +99,49 @@ type ProposerDuty struct {
 	Slot      types.Slot
 }
 
-// ProposerDuties gives the proposers of an epoch, and the root of the block that they depend on. A server without the second version of the route is asked for
-// the first, whose root is another one: the last block before the epoch. Spec: getProposerDutiesV2, getProposerDuties.
-func (c *Client) ProposerDuties(ctx context.Context, epoch types.Epoch) (types.Root, []ProposerDuty, error) {
-	var answer duties[struct {
-		Pubkey    pubkey `json:"pubkey"`
-		Validator number `json:"validator_index"`
-		Slot      number `json:"slot"`
-	}]
-	q := query{method: http.MethodGet, path: "/eth/v2/validator/duties/proposer/" + decimal(epoch), most: largeAnswer}
-	err := c.ask(ctx, q, &answer)
-	if IsNotFound(err) {
-		q.path = "/eth/v1/validator/duties/proposer/" + decimal(epoch)
-		err = c.ask(ctx, q, &answer)
+// ProposerDuties gives the proposers of an epoch, at most one a slot, and the root of the block that they depend on: from Fulu on the one that the epoch's
+// committees depend on; before it, which is the first version of the route, the last one before the epoch. A server without the second version is asked for the
+// first, with that root. Spec: getProposerDutiesV2, getProposerDuties.
+func (c *Client) ProposerDuties(ctx context.Context, spec *params.Spec, epoch types.Epoch) (types.Root, []ProposerDuty, error) {
+	type entry struct {
+		Pubkey    *pubkey `json:"pubkey"`
+		Validator *number `json:"validator_index"`
+		Slot      *number `json:"slot"`
+	}
+	what := "proposers of epoch " + decimal(epoch)
+	ask := func(version string) ([]entry, *root, error) {
+		return askList[entry](ctx, c, query{method: http.MethodGet, path: "/eth/" + version + "/validator/duties/proposer/" + decimal(epoch)}, int(spec.SlotsPerEpoch))
+	}
+	version := "v1"
+	if spec.ForkAtEpoch(epoch) >= params.Fulu {
+		version = "v2"
+	}
+	data, dependent, err := ask(version)
+	if version == "v2" && IsNotFound(err) {
+		data, dependent, err = ask("v1")
 	}
 	if err != nil {
 		return types.Root{}, nil, err
 	}
-	if answer.Root == nil {
-		return types.Root{}, nil, fmt.Errorf("%s: dependent_root is missing", q.path)
+	if dependent == nil {
+		return types.Root{}, nil, fmt.Errorf("%s: dependent_root is missing", what)
+	}
+	slots := make([]types.Slot, spec.SlotsPerEpoch)
+	for i := range slots {
+		slots[i] = types.Slot(uint64(epoch)*spec.SlotsPerEpoch + uint64(i))
 	}
 	var out []ProposerDuty
-	for _, d := range answer.Data {
-		out = append(out, ProposerDuty{types.BLSPubkey(d.Pubkey), types.ValidatorIndex(d.Validator), types.Slot(d.Slot)})
+	left := await(slots)
+	for _, d := range data {
+		if d.Pubkey == nil || d.Validator == nil || d.Slot == nil {
+			return types.Root{}, nil, fmt.Errorf("%s: a duty lacks a field", what)
+		}
+		if err := left.take(types.Slot(*d.Slot)); err != nil {
+			return types.Root{}, nil, fmt.Errorf("%s: slot %w", what, err)
+		}
+		out = append(out, ProposerDuty{types.BLSPubkey(*d.Pubkey), types.ValidatorIndex(*d.Validator), types.Slot(*d.Slot)})
 	}
-	return types.Root(*answer.Root), out, nil
+	return types.Root(*dependent), out, nil
 }
 
 // SyncDuty is the seats of a validator in a sync committee.
@@ -134,18 +153,26 @@ type SyncDuty struct {
 
 // SyncDuties gives the seats of validators in the sync committee of an epoch. Spec: getSyncCommitteeDuties.
 func (c *Client) SyncDuties(ctx context.Context, epoch types.Epoch, indices []types.ValidatorIndex) ([]SyncDuty, error) {
-	var answer duties[struct {
-		Pubkey    pubkey   `json:"pubkey"`
-		Validator number   `json:"validator_index"`
+	type entry struct {
+		Pubkey    *pubkey  `json:"pubkey"`
+		Validator *number  `json:"validator_index"`
 		Positions []number `json:"validator_sync_committee_indices"`
-	}]
-	path := "/eth/v1/validator/duties/sync/" + decimal(epoch)
-	if err := c.ask(ctx, query{method: http.MethodPost, path: path, body: indexList(indices), most: largeAnswer}, &answer); err != nil {
+	}
+	q := query{method: http.MethodPost, path: "/eth/v1/validator/duties/sync/" + decimal(epoch), body: indexList(indices)}
+	data, _, err := askList[entry](ctx, c, q, len(indices))
+	if err != nil {
 		return nil, err
 	}
 	var out []SyncDuty
-	for _, d := range answer.Data {
-		duty := SyncDuty{Pubkey: types.BLSPubkey(d.Pubkey), Validator: types.ValidatorIndex(d.Validator)}
+	left := await(indices)
+	for _, d := range data {
+		if d.Pubkey == nil || d.Validator == nil || d.Positions == nil {
+			return nil, fmt.Errorf("%s: a duty lacks a field", q.path)
+		}
+		if err := left.take(types.ValidatorIndex(*d.Validator)); err != nil {
+			return nil, fmt.Errorf("%s: duty of validator %w", q.path, err)
+		}
+		duty := SyncDuty{Pubkey: types.BLSPubkey(*d.Pubkey), Validator: types.ValidatorIndex(*d.Validator)}
 		for _, p := range d.Positions {
 			duty.Positions = append(duty.Positions, uint64(p))
 		}
@@ -154,7 +181,7 @@ func (c *Client) SyncDuties(ctx context.Context, epoch types.Epoch, indices []ty
 	return out, nil
 }
 
-// Validators gives those of some public keys that a state knows. Spec: postStateValidators.
+// Validators gives those of some public keys that a state knows, each once. Spec: postStateValidators.
 func (c *Client) Validators(ctx context.Context, state string, keys []types.BLSPubkey) ([]ValidatorOf, error) {
 	ids := make([]string, len(keys))
 	for i, key := range keys {
@@ -164,26 +191,60 @@ func (c *Client) Validators(ctx context.Context, state string, keys []types.BLSP
 	if err != nil {
 		return nil, err
 	}
-	var answer duties[struct {
+	type entry struct {
 		Index     *number               `json:"index"`
 		Status    types.ValidatorStatus `json:"status"`
 		Validator struct {
 			Pubkey      *pubkey `json:"pubkey"`
 			Credentials *root   `json:"withdrawal_credentials"`
 		} `json:"validator"`
-	}]
-	path := "/eth/v1/beacon/states/" + state + "/validators"
-	if err := c.ask(ctx, query{method: http.MethodPost, path: path, body: body, most: largeAnswer}, &answer); err != nil {
+	}
+	q := query{method: http.MethodPost, path: "/eth/v1/beacon/states/" + state + "/validators", body: body}
+	data, _, err := askList[entry](ctx, c, q, len(keys))
+	if err != nil {
 		return nil, err
 	}
 	var out []ValidatorOf
-	for _, v := range answer.Data {
-		if v.Index == nil || v.Validator.Pubkey == nil || v.Validator.Credentials == nil {
-			return nil, fmt.Errorf("%s: index, pubkey or withdrawal_credentials are missing", path)
+	left, indices := await(keys), map[number]bool{}
+	for _, v := range data {
+		if v.Index == nil || v.Status == "" || v.Validator.Pubkey == nil || v.Validator.Credentials == nil {
+			return nil, fmt.Errorf("%s: index, status, pubkey or withdrawal_credentials are missing", q.path)
 		}
+		if err := left.take(types.BLSPubkey(*v.Validator.Pubkey)); err != nil {
+			return nil, fmt.Errorf("%s: validator with the key %w", q.path, err)
+		}
+		if indices[*v.Index] {
+			return nil, fmt.Errorf("%s: two keys are validator %d", q.path, *v.Index)
+		}
+		indices[*v.Index] = true
 		out = append(out, ValidatorOf{types.ValidatorIndex(*v.Index), v.Status, types.BLSPubkey(*v.Validator.Pubkey), types.Bytes32(*v.Validator.Credentials)})
 	}
 	return out, nil
+}
+
+// Liveness gives whether validators were heard in an epoch, the present or the last one. Those that the server leaves out have no entry. Spec: getLiveness.
+func (c *Client) Liveness(ctx context.Context, epoch types.Epoch, indices []types.ValidatorIndex) (map[types.ValidatorIndex]bool, error) {
+	type entry struct {
+		Index *number `json:"index"`
+		Live  *bool   `json:"is_live"`
+	}
+	q := query{method: http.MethodPost, path: "/eth/v1/validator/liveness/" + decimal(epoch), body: indexList(indices)}
+	data, _, err := askList[entry](ctx, c, q, len(indices))
+	if err != nil {
+		return nil, err
+	}
+	live := map[types.ValidatorIndex]bool{}
+	left := await(indices)
+	for _, v := range data {
+		if v.Index == nil || v.Live == nil {
+			return nil, fmt.Errorf("%s: index or is_live is missing", q.path)
+		}
+		if err := left.take(types.ValidatorIndex(*v.Index)); err != nil {
+			return nil, fmt.Errorf("%s: validator %w", q.path, err)
+		}
+		live[types.ValidatorIndex(*v.Index)] = *v.Live
+	}
+	return live, nil
 }
 
 // CommitteeSubscription asks for the subnet of a committee.

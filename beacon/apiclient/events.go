@@ -19,7 +19,7 @@ type HeadEvent struct {
 	Slot       types.Slot
 	Block      types.Root
 	Optimistic bool
-	// PreviousDependent decides the committees of the head's epoch, CurrentDependent those of the next one.
+	// PreviousDependent decides the committees of the head's epoch, CurrentDependent those of the next one; zero where the server does not say.
 	PreviousDependent, CurrentDependent types.Root
 }
 
@@ -46,7 +46,7 @@ func (c *Client) Heads(ctx context.Context, silence time.Duration, take func(Hea
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return statusError("/eth/v1/events", response)
+		return refusal("/eth/v1/events", response, 0)
 	}
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(make([]byte, 4096), maxEventLine)
@@ -89,13 +89,13 @@ func decodeHead(data []byte) (HeadEvent, error) {
 		Block      *root   `json:"block"`
 		Previous   root    `json:"previous_duty_dependent_root"`
 		Current    root    `json:"current_duty_dependent_root"`
-		Optimistic bool    `json:"execution_optimistic"`
+		Optimistic *bool   `json:"execution_optimistic"`
 	}
 	if err := json.Unmarshal(data, &e); err != nil {
 		return HeadEvent{}, err
 	}
-	if e.Slot == nil || e.Block == nil {
-		return HeadEvent{}, errors.New("slot or block are missing in a head event")
+	if e.Slot == nil || e.Block == nil || e.Optimistic == nil {
+		return HeadEvent{}, errors.New("slot, block or execution_optimistic are missing in a head event")
 	}
-	return HeadEvent{types.Slot(*e.Slot), types.Root(*e.Block), e.Optimistic, types.Root(e.Previous), types.Root(e.Current)}, nil
+	return HeadEvent{types.Slot(*e.Slot), types.Root(*e.Block), *e.Optimistic, types.Root(e.Previous), types.Root(e.Current)}, nil
 }

@@ -2,10 +2,8 @@ package apiclient
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
@@ -46,21 +44,17 @@ func (c *Client) Validator(ctx context.Context, state, id string) (ValidatorOf, 
 		Index     *number               `json:"index"`
 		Status    types.ValidatorStatus `json:"status"`
 		Validator struct {
-			Pubkey      string `json:"pubkey"`
-			Credentials *root  `json:"withdrawal_credentials"`
+			Pubkey      *pubkey `json:"pubkey"`
+			Credentials *root   `json:"withdrawal_credentials"`
 		} `json:"validator"`
 	}
 	if err := c.get(ctx, "/eth/v1/beacon/states/"+state+"/validators/"+id, &data); err != nil {
 		return ValidatorOf{}, err
 	}
-	v := ValidatorOf{Status: data.Status}
-	raw, err := hex.DecodeString(strings.TrimPrefix(data.Validator.Pubkey, "0x"))
-	if err != nil || len(raw) != len(v.Pubkey) || data.Index == nil || data.Validator.Credentials == nil {
-		return ValidatorOf{}, fmt.Errorf("validator %s: index, public key or withdrawal credentials are missing or malformed", id)
+	if data.Index == nil || data.Status == "" || data.Validator.Pubkey == nil || data.Validator.Credentials == nil {
+		return ValidatorOf{}, fmt.Errorf("validator %s: index, status, pubkey or withdrawal_credentials are missing", id)
 	}
-	v.Index, v.WithdrawalCredentials = types.ValidatorIndex(*data.Index), types.Bytes32(*data.Validator.Credentials)
-	copy(v.Pubkey[:], raw)
-	return v, nil
+	return ValidatorOf{types.ValidatorIndex(*data.Index), data.Status, types.BLSPubkey(*data.Validator.Pubkey), types.Bytes32(*data.Validator.Credentials)}, nil
 }
 
 // SubmitVoluntaryExit hands in an exit.

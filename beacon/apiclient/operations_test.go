@@ -1,12 +1,16 @@
 package apiclient
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
 )
 
@@ -68,5 +72,36 @@ func TestOperationsAreHandedIn(t *testing.T) {
 	})
 	if err := refuses.SubmitVoluntaryExit(t.Context(), &types.SignedVoluntaryExit{}); err == nil || !strings.Contains(err.Error(), "already exited") {
 		t.Errorf("a refusal: %v", err)
+	}
+}
+
+// Of a list that is handed in the server says which items it refused. What contradicts itself is an error of the whole list.
+func TestRefusedItems(t *testing.T) {
+	cx := ssz.Context{Spec: params.Minimal(), Fork: params.Electra}
+	messages := make([]types.SyncCommitteeMessage, 3)
+	for name, c := range map[string]struct {
+		code   int
+		answer string
+		want   map[int]string // nil for a StatusError
+	}{
+		"one":             {400, `{"code":400,"message":"some failures","failures":[{"index":1,"message":"bad signature"}]}`, map[int]string{1: "bad signature"}},
+		"as text":         {400, `{"code":400,"message":"some failures","failures":[{"index":"2","message":"late"}]}`, map[int]string{2: "late"}},
+		"long words":      {400, `{"failures":[{"index":0,"message":"` + strings.Repeat("x", 40<<10) + `"}]}`, nil},
+		"none":            {400, `{"code":400,"message":"bad list","failures":[]}`, nil},
+		"no such item":    {400, `{"code":400,"failures":[{"index":3,"message":"x"}]}`, nil},
+		"a negative item": {400, `{"code":400,"failures":[{"index":-1,"message":"x"}]}`, nil},
+		"too many":        {400, `{"code":400,"failures":[` + strings.Repeat(`{"index":1,"message":"x"},`, 3) + `{"index":1,"message":"x"}]}`, nil},
+		"another error":   {500, `{"code":500,"failures":[{"index":1,"message":"x"}]}`, nil},
+	} {
+		client := client(t, func(out http.ResponseWriter, _ *http.Request) {
+			out.WriteHeader(c.code)
+			fmt.Fprint(out, c.answer)
+		})
+		err := client.SubmitSyncMessages(t.Context(), cx, messages)
+		var refused *ItemsError
+		var status *StatusError
+		if errors.As(err, &refused) != (c.want != nil) || errors.As(err, &status) != (c.want == nil) || refused != nil && !maps.Equal(refused.Failures, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
 	}
 }

@@ -5,9 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
+	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 )
 
@@ -42,8 +45,8 @@ func (r *root) UnmarshalJSON(b []byte) error {
 }
 
 type checkpoint struct {
-	Epoch number `json:"epoch"`
-	Root  root   `json:"root"`
+	Epoch *number `json:"epoch"`
+	Root  *root   `json:"root"`
 }
 
 // Finality is the checkpoints of a state.
@@ -61,11 +64,13 @@ func (c *Client) FinalityCheckpoints(ctx context.Context, state string) (Finalit
 	if err := c.get(ctx, "/eth/v1/beacon/states/"+state+"/finality_checkpoints", &data); err != nil {
 		return Finality{}, err
 	}
-	if data.Previous == nil || data.Current == nil || data.Finalized == nil {
-		return Finality{}, fmt.Errorf("finality checkpoints of %s: one is missing", state)
+	for _, p := range []*checkpoint{data.Previous, data.Current, data.Finalized} {
+		if p == nil || p.Epoch == nil || p.Root == nil {
+			return Finality{}, fmt.Errorf("finality checkpoints of %s: one, or a part of one, is missing", state)
+		}
 	}
 	of := func(p *checkpoint) types.Checkpoint {
-		return types.Checkpoint{Epoch: types.Epoch(p.Epoch), Root: types.Root(p.Root)}
+		return types.Checkpoint{Epoch: types.Epoch(*p.Epoch), Root: types.Root(*p.Root)}
 	}
 	return Finality{of(data.Previous), of(data.Current), of(data.Finalized)}, nil
 }
@@ -93,4 +98,32 @@ func (c *Client) Block(ctx context.Context, block string) ([]byte, error) {
 // State downloads a state in SSZ, of at most so many bytes.
 func (c *Client) State(ctx context.Context, state string, most int64, progress Progress) ([]byte, error) {
 	return c.download(ctx, "/eth/v2/debug/beacon/states/"+state, most, progress)
+}
+
+// CommitteeLengths gives how many validators each committee of a slot has, by a state that knows its epoch. Spec: getEpochCommittees.
+func (c *Client) CommitteeLengths(ctx context.Context, spec *params.Spec, state string, slot types.Slot) ([]uint64, error) {
+	type entry struct {
+		Index      *number  `json:"index"`
+		Slot       *number  `json:"slot"`
+		Validators []number `json:"validators"`
+	}
+	const member = 24 // bytes, more than an index has
+	q := query{
+		method: http.MethodGet, path: "/eth/v1/beacon/states/" + state + "/committees",
+		values: url.Values{"epoch": {decimal(types.ComputeEpochAtSlot(spec, slot))}, "slot": {decimal(slot)}},
+		most:   listBase + int64(spec.MaxCommitteesPerSlot)*int64(listEntry+spec.MaxValidatorsPerCommittee*member),
+	}
+	committees, _, err := askList[entry](ctx, c, q, int(spec.MaxCommitteesPerSlot))
+	if err != nil {
+		return nil, err
+	}
+	lengths := make([]uint64, len(committees))
+	for _, x := range committees {
+		if x.Index == nil || x.Slot == nil || types.Slot(*x.Slot) != slot || uint64(*x.Index) >= uint64(len(lengths)) ||
+			lengths[*x.Index] != 0 || len(x.Validators) == 0 || uint64(len(x.Validators)) > spec.MaxValidatorsPerCommittee {
+			return nil, fmt.Errorf("%s: the committees of slot %d are not complete, or too large", q.path, slot)
+		}
+		lengths[*x.Index] = uint64(len(x.Validators))
+	}
+	return lengths, nil
 }

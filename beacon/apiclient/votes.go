@@ -3,6 +3,7 @@ package apiclient
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -44,7 +45,7 @@ func (c *Client) SyncContribution(ctx context.Context, cx ssz.Context, slot type
 	return x, c.container(ctx, query{path: "/eth/v1/validator/sync_committee_contribution", values: values}, cx, x)
 }
 
-// sendList hands in a list of containers in JSON.
+// sendList hands in a list of containers in JSON. An ItemsError says that some of them were refused.
 func sendList[T any, P interface {
 	*T
 	ssz.Object
@@ -54,7 +55,8 @@ func sendList[T any, P interface {
 		return err
 	}
 	header := http.Header{"Eth-Consensus-Version": {cx.Fork.String()}}
-	return c.send(ctx, query{path: path, body: body, header: header})
+	_, err = c.send(ctx, query{path: path, body: body, header: header, items: len(items)})
+	return err
 }
 
 const poolAttestations = "/eth/v2/beacon/pool/attestations"
@@ -84,16 +86,22 @@ func (c *Client) SubmitContributions(ctx context.Context, cx ssz.Context, contri
 	return sendList(ctx, c, "/eth/v1/validator/contribution_and_proofs", cx, contributions)
 }
 
-// Head gives the root of the head, and whether the execution client has not verified it yet.
+// Head gives the root of the head, and whether the execution client has not verified it yet. Spec: getBlockRoot.
 func (c *Client) Head(ctx context.Context) (block types.Root, optimistic bool, err error) {
 	var answer struct {
-		Optimistic bool `json:"execution_optimistic"`
+		Optimistic *bool `json:"execution_optimistic"`
 		Data       struct {
-			Root root `json:"root"`
+			Root *root `json:"root"`
 		} `json:"data"`
 	}
-	err = c.ask(ctx, query{method: http.MethodGet, path: "/eth/v1/beacon/blocks/head/root", most: smallAnswer}, &answer)
-	return types.Root(answer.Data.Root), answer.Optimistic, err
+	q := query{method: http.MethodGet, path: "/eth/v1/beacon/blocks/head/root", most: smallAnswer}
+	if err := c.ask(ctx, q, &answer); err != nil {
+		return types.Root{}, false, err
+	}
+	if answer.Optimistic == nil || answer.Data.Root == nil {
+		return types.Root{}, false, fmt.Errorf("%s: execution_optimistic or root is missing", q.path)
+	}
+	return types.Root(*answer.Data.Root), *answer.Optimistic, nil
 }
 
 const (
@@ -108,32 +116,37 @@ type Produced struct {
 	Fork     params.Fork
 }
 
-// ProduceBlock gives a block for a slot, full, with its blobs. Spec: produceBlockV3.
+// ProduceBlock gives a block for a slot, full, with its blobs. The zero graffiti leaves the text to the node. Spec: produceBlockV3.
 func (c *Client) ProduceBlock(ctx context.Context, spec *params.Spec, slot types.Slot, randao types.BLSSignature, graffiti types.Bytes32) (*Produced, error) {
 	q := query{
 		method: http.MethodGet, path: "/eth/v3/validator/blocks/" + decimal(slot), most: maxBlockAnswer,
-		values: url.Values{"randao_reveal": {randao.String()}, "graffiti": {graffiti.String()}, "builder_boost_factor": {"0"}},
+		values: url.Values{"randao_reveal": {randao.String()}, "builder_boost_factor": {"0"}},
 		header: http.Header{"Accept": {octets + ";q=1,application/json;q=0.5"}},
 	}
-	header, body, err := c.do(ctx, q)
+	if graffiti != (types.Bytes32{}) {
+		q.values.Set("graffiti", graffiti.String())
+	}
+	r, err := c.do(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	return decodeProduced(spec, header, body)
+	return decodeProduced(spec, r.header, r.body)
 }
 
-// PublishBlock hands in a signed block with its blobs. Spec: publishBlockV2.
-func (c *Client) PublishBlock(ctx context.Context, cx ssz.Context, block *types.SignedBlockContents) error {
+// PublishBlock hands in a signed block with its blobs, and tells whether the server could import it: where it could not, it has published it all the same.
+// Spec: publishBlockV2.
+func (c *Client) PublishBlock(ctx context.Context, cx ssz.Context, block *types.SignedBlockContents) (imported bool, err error) {
 	node := ssz.Container(&block.SignedBlock)
 	if hasBlobs(cx.Fork) {
 		node = ssz.Container(block)
 	}
 	body, err := ssz.Marshal(cx, node)
 	if err != nil {
-		return err
+		return false, err
 	}
 	header := http.Header{"Eth-Consensus-Version": {cx.Fork.String()}, "Content-Type": {octets}}
-	return c.send(ctx, query{path: "/eth/v2/beacon/blocks", body: body, header: header})
+	code, err := c.send(ctx, query{path: "/eth/v2/beacon/blocks", body: body, header: header, also: http.StatusAccepted})
+	return code == http.StatusOK, err
 }
 
 func hasBlobs(fork params.Fork) bool { return fork >= params.Deneb && fork < params.Gloas }

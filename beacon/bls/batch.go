@@ -10,8 +10,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	herumi "github.com/herumi/bls-eth-go-binary/bls"
 )
@@ -50,7 +48,15 @@ func (e *BatchError) Error() string {
 // Unwrap gives the reasons to errors.Is.
 func (e *BatchError) Unwrap() []error { return e.Reasons }
 
-// VerifyBatch verifies all sets at once: nil, or a *BatchError with every culprit. No sets verify.
+// VerifyBatch verifies all sets at once: nil, or a *BatchError with every culprit. No sets verify. See Batch.
+func VerifyBatch(sets []Set) error {
+	var b Batch
+	b.Add(sets...)
+	return b.Verify()
+}
+
+// Batch verifies sets that come one after the other. What can be done for a set by itself - its signature decoded, its keys summed, its
+// message hashed - is begun when it is added, on other goroutines, and is the larger part; the pairings of all are left for the end.
 //
 // With random weights w the sets hold, but for a chance of 2^-64, if and only if
 //
@@ -60,23 +66,71 @@ func (e *BatchError) Unwrap() []error { return e.Reasons }
 // know the weights. Weights have 64 bits because an attacker has no way to try offline; every attempt costs a message.
 // When the product is wrong, the culprits are searched for with what was decoded and hashed already; see search.go.
 //
-// It uses GOMAXPROCS goroutines and returns when they are done.
-func VerifyBatch(sets []Set) error {
-	b := prepare(sets)
-	if len(b.items) > 0 {
-		if e := b.evaluate(0, len(b.items), b.weights); !e.IsOne() {
-			for _, c := range b.culprits(&e) {
-				b.errs[b.items[c.item].set] = ErrSignature
+// The zero value is ready. It belongs to one goroutine, and uses up to GOMAXPROCS others.
+type Batch struct {
+	sets     []*decodedSet
+	messages map[[32]byte]int // place of a message in hashes
+	hashes   []*herumi.G2
+	work     crew
+}
+
+// decodedSet is a set, and what became of it by itself.
+type decodedSet struct {
+	Set
+	message   int // of the batch's hashes
+	err       error
+	key       herumi.G1
+	signature herumi.G2
+}
+
+// Len is the number of sets added.
+func (b *Batch) Len() int { return len(b.sets) }
+
+// Add adds sets. Their keys must not be changed before Verify returns.
+func (b *Batch) Add(sets ...Set) {
+	library()
+	if b.messages == nil {
+		b.messages = make(map[[32]byte]int, len(sets))
+	}
+	for _, set := range sets {
+		place, known := b.messages[set.Message]
+		if !known {
+			place = len(b.hashes)
+			hash := new(herumi.G2)
+			b.messages[set.Message] = place
+			b.hashes = append(b.hashes, hash)
+			b.work.do(func() { *hash = hashToG2(set.Message[:], SignatureDomain) })
+		}
+		s := &decodedSet{Set: set, message: place}
+		b.sets = append(b.sets, s)
+		b.work.do(func() { s.err = decodeSet(&s.Set, &s.key, &s.signature) })
+	}
+}
+
+// Truncate forgets all sets but the first n.
+func (b *Batch) Truncate(n int) { b.sets = b.sets[:n] }
+
+// Verify verifies all sets, and forgets them: nil, or a *BatchError with every culprit. No sets verify.
+func (b *Batch) Verify() error {
+	b.work.wait()
+	sets := b.sets
+	p := b.product()
+	b.sets, b.messages, b.hashes = nil, nil, nil
+	if len(p.items) > 0 {
+		if e := p.evaluate(0, len(p.items), p.weights); !e.IsOne() {
+			for _, c := range p.culprits(&e) {
+				sets[p.items[c.item].set].err = ErrSignature
 			}
 		}
 	}
 	var failed BatchError
-	for i, err := range b.errs {
-		if err == nil {
+	for i, s := range sets {
+		if s.err == nil {
 			continue
 		}
-		if label := sets[i].Label; label != nil {
-			err = fmt.Errorf("%v: %w", label, err)
+		err := s.err
+		if s.Label != nil {
+			err = fmt.Errorf("%v: %w", s.Label, err)
 		}
 		failed.Culprits, failed.Reasons = append(failed.Culprits, i), append(failed.Reasons, err)
 	}
@@ -86,11 +140,10 @@ func VerifyBatch(sets []Set) error {
 	return nil
 }
 
-// batch is what a verification keeps for a search. The slices keys, signatures and weights run parallel to items.
-type batch struct {
-	errs       []error     // by set
-	hashes     []herumi.G2 // of distinct messages
-	items      []item      // well-formed sets, those of one message next to each other
+// product is the equation of a batch, kept for a search. The slices keys, signatures and weights run parallel to items.
+type product struct {
+	hashes     []*herumi.G2 // of distinct messages
+	items      []item       // well-formed sets, those of one message next to each other
 	keys       []herumi.G1
 	signatures []herumi.G2
 	weights    []herumi.Fr
@@ -98,45 +151,22 @@ type batch struct {
 
 type item struct{ set, message int } // indices into sets and hashes
 
-// prepare decodes signatures, sums keys, hashes messages and draws weights.
-func prepare(sets []Set) *batch {
-	library()
-	b := &batch{errs: make([]error, len(sets))}
-	messages := make([]int, len(sets)) // index of each set's message
-	var distinct [][32]byte
-	seen := make(map[[32]byte]int, len(sets))
-	for i := range sets {
-		m, ok := seen[sets[i].Message]
-		if !ok {
-			m = len(distinct)
-			seen[sets[i].Message] = m
-			distinct = append(distinct, sets[i].Message)
-		}
-		messages[i] = m
-	}
-	b.hashes = make([]herumi.G2, len(distinct))
-	keys, signatures := make([]herumi.G1, len(sets)), make([]herumi.G2, len(sets))
-	parallel(len(distinct)+len(sets), func(i int) {
-		if i < len(distinct) {
-			b.hashes[i] = hashToG2(distinct[i][:], SignatureDomain)
-			return
-		}
-		i -= len(distinct)
-		b.errs[i] = decodeSet(&sets[i], &keys[i], &signatures[i])
-	})
-	for i, err := range b.errs {
-		if err == nil {
-			b.items = append(b.items, item{i, messages[i]})
+// product orders the sets that are well-formed and draws their weights.
+func (b *Batch) product() *product {
+	p := &product{hashes: b.hashes}
+	for i, s := range b.sets {
+		if s.err == nil {
+			p.items = append(p.items, item{i, s.message})
 		}
 	}
-	mathrand.Shuffle(len(b.items), func(i, j int) { b.items[i], b.items[j] = b.items[j], b.items[i] }) // see search.go
-	slices.SortStableFunc(b.items, func(x, y item) int { return cmp.Compare(x.message, y.message) })
-	b.keys, b.signatures = make([]herumi.G1, len(b.items)), make([]herumi.G2, len(b.items))
-	for i, it := range b.items {
-		b.keys[i], b.signatures[i] = keys[it.set], signatures[it.set]
+	mathrand.Shuffle(len(p.items), func(i, j int) { p.items[i], p.items[j] = p.items[j], p.items[i] }) // see search.go
+	slices.SortStableFunc(p.items, func(x, y item) int { return cmp.Compare(x.message, y.message) })
+	p.keys, p.signatures = make([]herumi.G1, len(p.items)), make([]herumi.G2, len(p.items))
+	for i, it := range p.items {
+		p.keys[i], p.signatures[i] = b.sets[it.set].key, b.sets[it.set].signature
 	}
-	b.weights = randomWeights(len(b.items))
-	return b
+	p.weights = randomWeights(len(p.items))
+	return p
 }
 
 // decodeSet applies the rules for a single set: at least one key, no infinite key nor sum, a signature in the subgroup.
@@ -176,14 +206,14 @@ func randomWeights(n int) []herumi.Fr {
 	return weights
 }
 
-// evaluate computes the left side over the right side of the equation of VerifyBatch for items[lo:hi] with the given weights, spread
+// evaluate computes the left side over the right side of the equation of a Batch for items[lo:hi] with the given weights, spread
 // over cores.
-func (b *batch) evaluate(lo, hi int, weights []herumi.Fr) herumi.GT {
+func (p *product) evaluate(lo, hi int, weights []herumi.Fr) herumi.GT {
 	const smallest = 8 // items a goroutine is worth
 	parts := max(1, min(runtime.GOMAXPROCS(0), (hi-lo)/smallest))
 	values := make([]herumi.GT, parts)
 	parallel(parts, func(i int) {
-		values[i] = b.millerLoops(lo+(hi-lo)*i/parts, lo+(hi-lo)*(i+1)/parts, weights)
+		values[i] = p.millerLoops(lo+(hi-lo)*i/parts, lo+(hi-lo)*(i+1)/parts, weights)
 	})
 	e := values[0]
 	for i := 1; i < parts; i++ {
@@ -194,47 +224,26 @@ func (b *batch) evaluate(lo, hi int, weights []herumi.Fr) herumi.GT {
 }
 
 // millerLoops is the quotient for items[lo:hi] before the final exponentiation.
-func (b *batch) millerLoops(lo, hi int, weights []herumi.Fr) (value herumi.GT) {
+func (p *product) millerLoops(lo, hi int, weights []herumi.Fr) (value herumi.GT) {
 	var left []herumi.G1
 	var right []herumi.G2
 	for i := lo; i < hi; {
 		end := i + 1
-		for end < hi && b.items[end].message == b.items[i].message {
+		for end < hi && p.items[end].message == p.items[i].message {
 			end++
 		}
 		var key herumi.G1
-		herumi.G1MulVec(&key, b.keys[i:end], weights[i:end])
+		herumi.G1MulVec(&key, p.keys[i:end], weights[i:end])
 		if !key.IsZero() { // e(infinity, _) = 1
-			left, right = append(left, key), append(right, b.hashes[b.items[i].message])
+			left, right = append(left, key), append(right, *p.hashes[p.items[i].message])
 		}
 		i = end
 	}
 	var signature herumi.G2
-	herumi.G2MulVec(&signature, b.signatures[lo:hi], weights[lo:hi])
+	herumi.G2MulVec(&signature, p.signatures[lo:hi], weights[lo:hi])
 	if !signature.IsZero() { // e(_, infinity) = 1
 		left, right = append(left, library().negGenerator), append(right, signature)
 	}
 	herumi.MillerLoopVec(&value, left, right)
 	return value
-}
-
-// parallel calls f(0), ..., f(n-1) on up to GOMAXPROCS goroutines and waits for all.
-func parallel(n int, f func(i int)) {
-	workers := min(runtime.GOMAXPROCS(0), n)
-	if workers <= 1 {
-		for i := range n {
-			f(i)
-		}
-		return
-	}
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
 }

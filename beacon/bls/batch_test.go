@@ -75,14 +75,37 @@ func TestBatchNamesEveryCulprit(t *testing.T) {
 	}
 }
 
+func TestBatchTakesSetsOneAfterTheOtherAndForgetsThoseCutOff(t *testing.T) {
+	var b Batch
+	for i := range 20 {
+		b.Add(signedSet(t, root(i%3), uint64(i+1)))
+	}
+	wrong := signedSet(t, root(1), 50)
+	wrong.Signature = signedSet(t, root(2), 50).Signature
+	b.Add(wrong)
+	b.Truncate(20)
+	if err := b.Verify(); err != nil {
+		t.Errorf("the wrong set was cut off, and yet: %v", err)
+	}
+	b.Add(signedSet(t, root(1), 1), wrong)
+	if got := culprits(t, b.Verify()); !slices.Equal(got, []int{1}) {
+		t.Errorf("culprits %v, want the second set of the batch that was used again", got)
+	}
+}
+
 func TestBatchOfOneMessageNamesCulprits(t *testing.T) {
 	message := root(1)
 	sets := make([]Set, 50)
 	for i := range sets {
 		sets[i] = signedSet(t, message, uint64(i+1))
 	}
-	if b := prepare(sets); len(b.hashes) != 1 {
+	var b Batch
+	b.Add(sets...)
+	if len(b.hashes) != 1 {
 		t.Errorf("one message was hashed %d times", len(b.hashes))
+	}
+	if err := b.Verify(); err != nil || b.Len() != 0 {
+		t.Errorf("%v, and %d sets are left", err, b.Len())
 	}
 	if err := VerifyBatch(sets); err != nil {
 		t.Fatal(err)
@@ -144,13 +167,16 @@ func TestBatchSearchIsHeldAgainstTheWeights(t *testing.T) {
 		sets[i] = signedSet(t, root(1), uint64(i+1))
 	}
 	sets[3].Signature, sets[8].Signature = sets[4].Signature, sets[9].Signature
-	b := prepare(sets)
-	e := b.evaluate(0, len(b.items), b.weights)
-	found := search(b.runningSums().value, len(b.items))
-	if len(found) != 2 || !b.explained(&e, found) {
-		t.Errorf("%d culprits found, explained: %t; want both and that they explain the value", len(found), b.explained(&e, found))
+	var b Batch
+	b.Add(sets...)
+	b.work.wait()
+	p := b.product()
+	e := p.evaluate(0, len(p.items), p.weights)
+	found := search(p.runningSums().value, len(p.items))
+	if len(found) != 2 || !p.explained(&e, found) {
+		t.Errorf("%d culprits found, explained: %t; want both and that they explain the value", len(found), p.explained(&e, found))
 	}
-	if b.explained(&e, found[:1]) {
+	if p.explained(&e, found[:1]) {
 		t.Error("one of two culprits explains the value")
 	}
 }

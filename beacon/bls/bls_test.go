@@ -395,3 +395,31 @@ func FuzzSignatureFromBytes(f *testing.F) {
 		}
 	})
 }
+
+// A message that was hashed once is signed by every key as the library signs it by itself, in memory of any kind.
+func TestSignHashed(t *testing.T) {
+	holder := struct {
+		key     SecretKey
+		message Message
+		pointer *int // what cgo refuses to hand out the address of as bytes
+	}{pointer: new(int)}
+	for n, text := range []string{"", "m", strings.Repeat("x", 1000)} {
+		message := []byte(text)
+		holder.message = *HashMessage(message)
+		for i := range 3 {
+			var raw [32]byte
+			for j := range raw {
+				raw[j] = byte(17*j + i + n)
+			}
+			key, err := SecretKeyFromBytes(raw[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			holder.key = *key
+			want := (&Signature{*herumi.CastFromSign(key.v.SignByte(append([]byte(nil), message...)))}).Bytes()
+			if got := holder.key.SignHashed(&holder.message).Bytes(); got != want || key.Sign(message).Bytes() != want {
+				t.Errorf("key %d signs %q as %x, the library as %x", i, text, got, want)
+			}
+		}
+	}
+}

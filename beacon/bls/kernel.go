@@ -19,6 +19,9 @@ extern size_t mclBnFp_serialize(void *buf, size_t size, const fp *x);
 extern void mclBnG1_add(g1 *z, const g1 *x, const g1 *y);
 extern void mclBnG1_normalize(g1 *y, const g1 *x);
 extern int mclBnG2_hashAndMapToWithDst(void *x, const void *buf, size_t size, const char *dst, size_t dstSize);
+typedef struct { fp d[6]; } g2;
+typedef struct { uint64_t d[4]; } fr;
+extern void mclBnG2_mulCT(g2 *z, const g2 *x, const fr *y);
 
 // An affine point; all zero is infinity, for (0, 0) is not on the curve.
 typedef struct { fp x, y; } affine;
@@ -169,4 +172,11 @@ func hashToG2(message []byte, domain string) (p herumi.G2) {
 		panic(fmt.Sprintf("bls: hash %d bytes to G2 under the domain %q", len(message), domain)) // for it takes any message
 	}
 	return p
+}
+
+// mulConstantTime is a point times a secret scalar, in constant time.
+func mulConstantTime(p *herumi.G2, scalar *herumi.Fr) (product herumi.G2) {
+	library()
+	C.mclBnG2_mulCT((*C.g2)(unsafe.Pointer(&product)), (*C.g2)(unsafe.Pointer(p)), (*C.fr)(unsafe.Pointer(scalar)))
+	return product
 }

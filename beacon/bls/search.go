@@ -40,35 +40,35 @@ const (
 )
 
 // culprits gives the items that do not verify, for a batch whose value with its weights is e, which is not one.
-func (b *batch) culprits(e *herumi.GT) []culprit {
-	n := len(b.items)
-	if n >= sharing*len(b.hashes) {
-		if found := search(b.runningSums().value, n); b.explained(e, found) {
+func (p *product) culprits(e *herumi.GT) []culprit {
+	n := len(p.items)
+	if n >= sharing*len(p.hashes) {
+		if found := search(p.runningSums().value, n); p.explained(e, found) {
 			return found
 		}
 	}
 	indexed := make([]herumi.Fr, n)
 	for i := range indexed {
 		index := scalarFromUint64(uint64(i))
-		herumi.FrMul(&indexed[i], &b.weights[i], &index)
+		herumi.FrMul(&indexed[i], &p.weights[i], &index)
 	}
 	return search(func(lo, hi int, byIndex bool) herumi.GT {
 		switch {
 		case byIndex:
-			return b.evaluate(lo, hi, indexed)
+			return p.evaluate(lo, hi, indexed)
 		case hi-lo == n:
 			return *e
 		}
-		return b.evaluate(lo, hi, b.weights)
+		return p.evaluate(lo, hi, p.weights)
 	}, n)
 }
 
 // explained tells whether the culprits are all that keeps the batch's value e from being one.
-func (b *batch) explained(e *herumi.GT, found []culprit) bool {
+func (p *product) explained(e *herumi.GT, found []culprit) bool {
 	rest := *e
 	for i := range found {
 		var weighted herumi.GT
-		herumi.GTPow(&weighted, &found[i].value, &b.weights[found[i].item])
+		herumi.GTPow(&weighted, &found[i].value, &p.weights[found[i].item])
 		herumi.GTDiv(&rest, &rest, &weighted)
 	}
 	return rest.IsOne()
@@ -124,18 +124,18 @@ func exponent(base, power *herumi.GT, lo, hi int) (k int, found bool) {
 
 // running is, at each place i, the sum P(i) of the keys and signatures of all items before i, and the sum Q(i) of P(1), ..., P(i).
 type running struct {
-	b                         *batch
+	p                         *product
 	keys, keySums             []herumi.G1
 	signatures, signatureSums []herumi.G2
 }
 
-func (b *batch) runningSums() *running {
-	n := len(b.items) + 1
-	s := &running{b: b, keys: make([]herumi.G1, n), keySums: make([]herumi.G1, n), signatures: make([]herumi.G2, n), signatureSums: make([]herumi.G2, n)}
-	for i := range b.items {
-		herumi.G1Add(&s.keys[i+1], &s.keys[i], &b.keys[i])
+func (p *product) runningSums() *running {
+	n := len(p.items) + 1
+	s := &running{p: p, keys: make([]herumi.G1, n), keySums: make([]herumi.G1, n), signatures: make([]herumi.G2, n), signatureSums: make([]herumi.G2, n)}
+	for i := range p.items {
+		herumi.G1Add(&s.keys[i+1], &s.keys[i], &p.keys[i])
 		herumi.G1Add(&s.keySums[i+1], &s.keySums[i], &s.keys[i+1])
-		herumi.G2Add(&s.signatures[i+1], &s.signatures[i], &b.signatures[i])
+		herumi.G2Add(&s.signatures[i+1], &s.signatures[i], &p.signatures[i])
 		herumi.G2Add(&s.signatureSums[i+1], &s.signatureSums[i], &s.signatures[i+1])
 	}
 	return s
@@ -146,13 +146,13 @@ func (s *running) value(lo, hi int, indexed bool) (value herumi.GT) {
 	var left []herumi.G1
 	var right []herumi.G2
 	for i := lo; i < hi; {
-		message := s.b.items[i].message
+		message := s.p.items[i].message
 		end := i + 1
-		for end < hi && s.b.items[end].message == message {
+		for end < hi && s.p.items[end].message == message {
 			end++
 		}
 		if key := s.key(i, end, indexed); !key.IsZero() {
-			left, right = append(left, key), append(right, s.b.hashes[message])
+			left, right = append(left, key), append(right, *s.p.hashes[message])
 		}
 		i = end
 	}

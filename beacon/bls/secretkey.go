@@ -47,10 +47,22 @@ func (sk *SecretKey) PublicKey() *PublicKey {
 	return &pk
 }
 
+// Message is a message that was hashed to the curve, for many keys to sign. It never changes.
+type Message struct{ p herumi.G2 }
+
+// HashMessage hashes a message to the curve, which costs more than the rest of a signature.
+func HashMessage(message []byte) *Message {
+	p := hashToG2(message, SignatureDomain)
+	herumi.G2Normalize(&p, &p)
+	return &Message{p}
+}
+
 // Sign signs a message in constant time. Spec: bls.Sign.
-func (sk *SecretKey) Sign(message []byte) *Signature {
-	library()
-	return &Signature{*herumi.CastFromSign(sk.v.SignByte(isolated(message)))}
+func (sk *SecretKey) Sign(message []byte) *Signature { return sk.SignHashed(HashMessage(message)) }
+
+// SignHashed is Sign of a message that was hashed before.
+func (sk *SecretKey) SignHashed(m *Message) *Signature {
+	return &Signature{mulConstantTime(&m.p, sk.scalar())}
 }
 
 // Add is the sum of two secret keys: it signs what the sum of their public keys verifies. It can be zero.

@@ -3,6 +3,7 @@ package chain
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/cresset/cresset/beacon/types"
 )
@@ -14,14 +15,19 @@ const advanceBefore = 4
 // finds the state it builds on. At the end of an epoch it gets ready what the next one asks for first: its committees with the
 // sums of their keys, and the balances that fork choice goes by.
 func (c *Chain) advance(ctx context.Context) error {
+	dueOf := func(slot types.Slot) time.Time {
+		return c.clock.StartOf(slot).Add(-c.clock.SlotDuration() / advanceBefore)
+	}
 	for {
 		next := c.clock.CurrentSlot() + 1
-		due := c.clock.StartOf(next).Add(-c.clock.SlotDuration() / advanceBefore)
-		if !c.clock.Now().Before(due) {
+		if !c.clock.Now().Before(dueOf(next)) {
 			next++
-			due = c.clock.StartOf(next).Add(-c.clock.SlotDuration() / advanceBefore)
 		}
-		if err := c.clock.WaitUntil(ctx, due); err != nil {
+		err := c.clock.WaitFor(ctx, func() time.Time {
+			next = min(next, c.clock.CurrentSlot()+2) // less than before once the clock was set back
+			return dueOf(next)
+		})
+		if err != nil {
 			return err
 		}
 		if err := c.advanceHead(ctx, next); err != nil && ctx.Err() == nil && !errors.Is(err, ErrUnknownBlock) {

@@ -54,8 +54,12 @@ func (c *Chain) applyBlocks(blocks []*VerifiedBlock) (Outcome, error) {
 		if err := c.commit(batch, true); err != nil {
 			return 0, err
 		}
+		c.uncommitted.set(nil)
 		for _, v := range applied {
-			c.events.publish(BlockEvent{v.info.Slot, v.info.Root, v.info.ExecutionStatus() == forkchoice.Optimistic})
+			if c.data.holds(v.in.root) {
+				c.persist.data(v.in.root)
+			}
+			c.events.publish(BlockEvent{v.info.Slot, v.info.Root, c.w.fc.IsOptimistic(v.info.Root)})
 		}
 		c.updateHead("block")
 	}
@@ -100,6 +104,7 @@ func (c *Chain) readBlock(root types.Root) (*types.SignedBeaconBlock, error) {
 // verified.
 func (c *Chain) applyBlock(v *VerifiedBlock) error {
 	b := v.info
+	b.Arrived = min(b.Arrived, c.w.fc.Time()) // the clock that it came by may have been set back since
 	if err := c.w.fc.OnBlock(&b.Block); err != nil {
 		return c.refused(b, err)
 	}
@@ -229,11 +234,8 @@ func (c *Chain) invalidateAncestors(ctx context.Context, parent forkchoice.Node,
 		return
 	}
 	_ = c.do(ctx, c.inbox.urgent, func() {
-		removed, err := c.w.fc.SetChildPayloadInvalid(parent, latestValid)
-		c.invalidated(parent.Root, removed, err)
-		if len(removed) > 0 {
-			c.journalOnly(journalRecord{kind: journalInvalid, root: removed[0]})
-		}
+		invalid, err := c.w.fc.SetChildPayloadInvalid(parent, latestValid)
+		c.invalidated(parent.Root, invalid, err)
 	})
 }
 
@@ -243,32 +245,30 @@ func (c *Chain) setInvalid(root types.Root, latestValid *types.Hash32) {
 	if c.index.get(root) == nil {
 		return
 	}
-	removed, err := c.w.fc.SetPayloadInvalid(root, latestValid)
-	c.invalidated(root, removed, err)
-	if len(removed) > 0 {
-		c.journalOnly(journalRecord{kind: journalInvalid, root: root, latestValid: latestValid})
-	}
+	invalid, err := c.w.fc.SetPayloadInvalid(root, latestValid)
+	c.invalidated(root, invalid, err)
 }
 
-// invalidated tells what became of the word that a payload is invalid.
-func (c *Chain) invalidated(root types.Root, removed []types.Root, err error) {
+// invalidated tells what became of the word that a payload is invalid, which the blocks that it is about are told too.
+func (c *Chain) invalidated(root types.Root, invalid []types.Root, err error) {
 	switch {
 	case errors.Is(err, forkchoice.ErrValidPayload):
 		c.log.Error("the execution client calls a payload invalid that it called valid before: it is faulty, restart it or take another; nothing was changed", "block", root, "error", err)
 	case errors.Is(err, forkchoice.ErrJustifiedInvalid):
-		c.log.Error("the justified chain has a payload that the execution client calls invalid; check the execution client, and whether this is the right network", "block", root, "error", err)
+		c.log.Error("the justified chain has a payload that the execution client calls invalid; check the execution client, and whether this is the right network; once it is mended start this node again", "block", root, "error", err)
 	case err != nil:
 		c.log.Error("a payload that the execution client calls invalid cannot be taken out", "block", root, "error", err)
 	}
-	if len(removed) == 0 {
+	if len(invalid) == 0 {
 		return
 	}
-	for _, r := range removed {
+	for _, r := range invalid {
 		if b := c.index.get(r); b != nil {
 			b.execution.Store(uint32(forkchoice.Invalid))
+			b.payload.Store(false)
 		}
 	}
-	c.log.Warn("payloads were invalidated by the execution client", "block", root, "blocks", len(removed))
+	c.log.Warn("payloads were invalidated by the execution client; if it is wrong, mend it and start this node again", "block", root, "blocks", len(invalid))
 	c.updateHead("invalid payload")
 }
 
@@ -283,7 +283,11 @@ func (c *Chain) setValid(root types.Root) {
 		return
 	}
 	c.syncExecution(b)
-	c.journalOnly(journalRecord{kind: journalValid, root: root})
+	batch := c.store.NewBatch()
+	c.putJournal(batch, journalRecord{kind: journalValid, root: root})
+	if c.commit(batch, false) != nil {
+		return // an error stops the chain
+	}
 	c.updateHead("valid payload")
 }
 
@@ -294,11 +298,4 @@ func (c *Chain) syncExecution(b *Block) {
 			b.execution.Store(uint32(node.Execution))
 		}
 	}
-}
-
-// journalOnly commits a record that comes without a block.
-func (c *Chain) journalOnly(r journalRecord) {
-	batch := c.store.NewBatch()
-	c.putJournal(batch, r)
-	_ = c.commit(batch, false) // an error stops the chain
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cresset/cresset/beacon/bls"
 	"github.com/cresset/cresset/beacon/engine"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/ssz"
@@ -39,6 +40,8 @@ type incomingBlock struct {
 	execution forkchoice.Execution
 	// payload is the envelope of the block's payload that came with it in a segment (gloas); nil for none.
 	payload *incomingPayload
+	// complete is the block once nothing but its data is missing: what comes of that does not have all the rest verified again.
+	complete *VerifiedBlock
 	// verified is called once all of the block holds but what its payload's transactions and data say; nil for nobody.
 	verified func() error
 }
@@ -47,7 +50,6 @@ type incomingBlock struct {
 type VerifiedBlock struct {
 	in    *incomingBlock
 	info  *Block
-	state *transition.State // after the block, frozen
 	votes blockVotes
 	merge bool // the first block with a payload
 	// payload is what is left to check of the payload that came with the block in a segment; nil for none.
@@ -90,6 +92,9 @@ func (c *Chain) newIncoming(signed *types.SignedBeaconBlock, origin Origin) (*in
 }
 
 func (c *Chain) importBlock(ctx context.Context, in *incomingBlock) (outcome Outcome, err error) {
+	if err := c.awaitSlot(ctx, in); err != nil {
+		return 0, err
+	}
 	since := c.deferred.now()
 	outcome, err = c.tryBlock(ctx, in)
 	if err != nil && in.origin.policy().deferred && c.deferBlock(since, in, err) {
@@ -99,35 +104,63 @@ func (c *Chain) importBlock(ctx context.Context, in *incomingBlock) (outcome Out
 	return outcome, err
 }
 
+// awaitSlot waits for the slot of a block that is no earlier than clocks may differ, for whoever cannot leave it to wait with others: gossip has let it
+// pass, so that it is out already.
+func (c *Chain) awaitSlot(ctx context.Context, in *incomingBlock) error {
+	start := c.clock.StartOf(in.signed.Message.Slot)
+	disparity := time.Duration(c.cfg.Spec.MaximumGossipClockDisparity) * time.Millisecond
+	if early := start.Sub(c.clock.Now()); in.origin.policy().deferred || early <= 0 || early > disparity {
+		return nil
+	}
+	return c.clock.WaitUntil(ctx, start)
+}
+
 // deferBlock lets a block wait for what it lacks; false if it can wait for nothing. Since is the time before it was looked at.
 func (c *Chain) deferBlock(since uint64, in *incomingBlock, err error) bool {
 	what, ok := c.waitsFor(in, err)
 	if ok {
 		c.tellMissing(what, in.signed.Message.Slot)
-		c.wait(since, what, in.root, in.bytes, in.signed.Message.Slot, func(ctx context.Context) { _, _ = c.importBlock(ctx, in) })
+		c.wait(since, what, &deferredItem{
+			id: in.root, bytes: in.bytes, slot: in.signed.Message.Slot, block: in.signed, retry: func(ctx context.Context) { _, _ = c.importBlock(ctx, in) },
+		})
 	}
 	return ok
 }
 
 // wait keeps an item until its condition is met, and tries it again at once if that came while the item was looked at.
-func (c *Chain) wait(since uint64, what condition, id types.Root, bytes int, slot types.Slot, retry func(context.Context)) {
-	if c.deferred.add(since, what, id, bytes, slot, retry) {
-		c.retry([]func(context.Context){retry})
+func (c *Chain) wait(since uint64, what condition, item *deferredItem) {
+	if c.deferred.add(since, what, item) {
+		c.retry([]func(context.Context){item.retry})
 	}
 }
 
 // tellMissing tells readers what an item waits for, if it is something that can be found.
 func (c *Chain) tellMissing(what condition, slot types.Slot) {
-	switch what.kind {
-	case waitBlock:
-		kind := MissingBlock
-		if c.index.get(what.root) != nil {
-			kind = MissingPayload // the block is here, so it is its payload that is built on
-		}
-		c.events.publish(MissingEvent{kind, what.root, slot})
-	case waitData:
-		c.events.publish(MissingEvent{MissingData, what.root, slot})
+	if e, ok := c.missing(what, slot); ok {
+		c.events.publish(e)
 	}
+}
+
+func (c *Chain) missing(what condition, slot types.Slot) (MissingEvent, bool) {
+	switch {
+	case what.kind == waitData:
+		return MissingEvent{MissingData, what.root, slot}, true
+	case what.kind != waitBlock:
+		return MissingEvent{}, false
+	case c.index.get(what.root) != nil: // the block is here, so it is its payload that is built on
+		return MissingEvent{MissingPayload, what.root, slot}, true
+	}
+	return MissingEvent{MissingBlock, what.root, slot}, true
+}
+
+// Missing lists what items wait for at the moment, for a reader who lost the events that told.
+func (c *Chain) Missing() (list []MissingEvent) {
+	for _, w := range c.deferred.waits() {
+		if e, ok := c.missing(w.what, w.slot); ok {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 func (c *Chain) countBlock(in *incomingBlock, outcome Outcome, err error) {
@@ -156,7 +189,9 @@ func (c *Chain) waitsFor(in *incomingBlock, err error) (condition, bool) {
 		return condition{kind: waitData, root: in.root}, true
 	case errors.Is(err, ErrEngine) && !errors.Is(err, errPowBlock):
 		return condition{kind: waitEngine}, true
-	case errors.Is(err, ErrStateBusy), errors.Is(err, errPowBlock):
+	case errors.Is(err, ErrStateBusy):
+		return c.stateCondition(block.ParentRoot, block.Slot), true
+	case errors.Is(err, errPowBlock):
 		return condition{kind: waitSlot, slot: c.clock.CurrentSlot() + 1}, true
 	}
 	return condition{}, false
@@ -168,12 +203,18 @@ func (c *Chain) tryBlock(ctx context.Context, in *incomingBlock) (Outcome, error
 	if err != nil || parent == nil {
 		return Known, err
 	}
-	v, err := c.verifyBlock(ctx, in)
-	if err != nil {
-		return 0, err
+	if in.complete == nil {
+		if in.complete, err = c.verifyBlock(ctx, in); err != nil {
+			return 0, err
+		}
+		c.metrics.VerifySeconds.Observe(c.clock.Now().Sub(in.since).Seconds())
 	}
-	c.metrics.VerifySeconds.Observe(c.clock.Now().Sub(in.since).Seconds())
-	return c.submitBlocks(ctx, []*VerifiedBlock{v})
+	if in.origin.policy().verify {
+		if err := c.requireData(in); err != nil {
+			return 0, err
+		}
+	}
+	return c.submitBlocks(ctx, []*VerifiedBlock{in.complete})
 }
 
 // checkPlace checks what can be told of a block from the tree alone. Nil without an error means that the block is known.
@@ -183,7 +224,8 @@ func (c *Chain) checkPlace(in *incomingBlock) (parent *Block, err error) {
 	if c.index.get(in.root) != nil {
 		return nil, nil
 	}
-	if payload, rejected := c.rejected.find(block.ParentRoot); rejected {
+	parent = c.index.get(block.ParentRoot)
+	if payload, rejected := c.rejected.find(block.ParentRoot); rejected && parent == nil { // what was imported after all was wronged
 		return nil, c.rejectWith(in, payload, fmt.Errorf("parent %v was rejected", block.ParentRoot))
 	}
 	if now := c.clock.CurrentSlot(); block.Slot > now {
@@ -192,17 +234,18 @@ func (c *Chain) checkPlace(in *incomingBlock) (parent *Block, err error) {
 	if finalized := c.Snapshot().FinalizedSlot; block.Slot <= finalized {
 		return nil, &RejectedError{block.Slot, in.root, fmt.Errorf("block.slot > finalized_slot: have %d, want above %d", block.Slot, finalized)}
 	}
-	if parent = c.index.get(block.ParentRoot); parent == nil {
+	if parent == nil {
 		return nil, fmt.Errorf("block of slot %d: %w: %v", block.Slot, ErrUnknownParent, block.ParentRoot)
 	}
 	if parent.Slot >= block.Slot {
 		return nil, c.reject(in, fmt.Errorf("block.slot > parent.slot: have %d, want above %d", block.Slot, parent.Slot))
 	}
-	if parent.ExecutionStatus() == forkchoice.Invalid && !c.spec.gloasAt(parent.Slot) {
+	onPayload := c.buildsOnPayload(parent, block)
+	if parent.ExecutionStatus() == forkchoice.Invalid && (onPayload || !c.spec.gloasAt(parent.Slot)) {
 		return nil, c.rejectWith(in, forkchoice.Invalid, fmt.Errorf("parent %v has an invalid payload", parent.Root))
 	}
-	if c.buildsOnPayload(parent, block) && !parent.PayloadKnown() {
-		return nil, fmt.Errorf("block of slot %d builds on the payload of its parent: %w: %v", block.Slot, ErrUnknownParent, parent.Root)
+	if onPayload && !parent.PayloadKnown() {
+		return nil, &PayloadMissingError{block.Slot, parent.Root}
 	}
 	return parent, nil
 }
@@ -233,13 +276,16 @@ func (c *Chain) reject(in *incomingBlock, err error) error {
 // invalid one.
 func (c *Chain) rejectWith(in *incomingBlock, payload forkchoice.Execution, err error) error {
 	c.rejected.add(in.root, payload)
+	if payload == forkchoice.Invalid {
+		err = fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+	}
 	return &RejectedError{in.signed.Message.Slot, in.root, err}
 }
 
-// verifyBlock runs the transition; signatures, the execution client and the availability of data go beside it.
+// verifyBlock runs the transition; signatures and the execution client go beside it. Data is another matter: see requireData.
 func (c *Chain) verifyBlock(ctx context.Context, in *incomingBlock) (*VerifiedBlock, error) {
 	p, block := in.origin.policy(), &in.signed.Message
-	pre, err := c.stateAt(ctx, block.ParentRoot, block.Slot, p.patient)
+	pre, err := c.preState(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -257,6 +303,7 @@ func (c *Chain) verifyBlock(ctx context.Context, in *incomingBlock) (*VerifiedBl
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		payload = c.startPayload(ctx, in)
+		hooks.Signatures.Into = new(bls.Batch) // begins with them beside the transition
 	}
 	merge := mergeBlock(pre, block)
 	if _, err = transition.ProcessBlock(pre, block, hooks); err == nil {
@@ -292,7 +339,7 @@ func (c *Chain) verifyBlock(ctx context.Context, in *incomingBlock) (*VerifiedBl
 			return nil, err
 		}
 	}
-	return v, c.requireData(in)
+	return v, nil
 }
 
 // describe collects what fork choice, votes and readers need of a block from its post-state, and keeps the state.
@@ -327,7 +374,7 @@ func (c *Chain) describe(in *incomingBlock, post *transition.State) (*VerifiedBl
 	for _, checkpoint := range []types.Checkpoint{info.UnrealizedJustified, info.JustifiedCheckpoint} {
 		c.balances.prepare(checkpoint)
 	}
-	return &VerifiedBlock{in: in, info: info, state: post, votes: votes}, nil
+	return &VerifiedBlock{in: in, info: info, votes: votes}, nil
 }
 
 // executionHashes is the hashes of the payload inside a block, and from Gloas on those that its bid promises.
@@ -381,7 +428,7 @@ func (c *Chain) awaitPayload(ctx context.Context, check *payloadCheck, in *incom
 	if execution == forkchoice.Invalid {
 		// The answer may condemn ancestors too: the block that follows latestValidHash and all after it.
 		c.invalidateAncestors(ctx, forkchoice.Node{Root: in.signed.Message.ParentRoot, PayloadStatus: forkchoice.Pending}, (*types.Hash32)(check.status.LatestValidHash))
-		return 0, c.rejectWith(in, forkchoice.Invalid, fmt.Errorf("execution client calls the payload %v: %s", check.status.Status, check.status.ValidationError))
+		return 0, c.rejectWith(in, forkchoice.Invalid, fmt.Errorf("execution client calls it %v: %s", check.status.Status, check.status.ValidationError))
 	}
 	return execution, nil
 }

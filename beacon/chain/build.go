@@ -31,8 +31,11 @@ func (c *Chain) BuildPayload(ctx context.Context, on types.Root, fork params.For
 	var u headUpdate
 	var reorg bool
 	var failed error
-	if err := c.do(ctx, c.inbox.urgent, func() { u, reorg, failed = c.buildingOn(on) }); err != nil || failed != nil {
-		return engine.PayloadID{}, errors.Join(err, failed)
+	if err := c.do(ctx, c.inbox.urgent, func() { u, reorg, failed = c.buildingOn(on) }); err != nil {
+		return engine.PayloadID{}, err
+	}
+	if failed != nil {
+		return engine.PayloadID{}, failed
 	}
 	call, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()

@@ -288,6 +288,15 @@ func (c *Chain) Knows(root types.Root, slot types.Slot) bool {
 	return err == nil && canonical == root
 }
 
+// CachedState is StateAt of what is in memory; false if it is not. It starts no work, whoever asks for it.
+func (c *Chain) CachedState(root types.Root, slot types.Slot) (*transition.State, bool) {
+	s := c.states.latest(root, slot)
+	if s == nil || s.Slot != slot {
+		return nil, false
+	}
+	return s.Copy(), true
+}
+
 // StateAt gives a state of its own to whoever reads: the one after a block, advanced to a slot. One that is not in memory may
 // take up to a second, after which ErrStateBusy asks to come again.
 func (c *Chain) StateAt(ctx context.Context, root types.Root, slot types.Slot) (*transition.State, error) {

@@ -69,6 +69,90 @@ func TestARestartFindsTheSameChain(t *testing.T) {
 	}
 }
 
+// A clock that was days ahead is put right: the chain goes on with the slots that it had passed, finalizes, and is found again by the next start.
+func TestTheClockIsSetBack(t *testing.T) {
+	for _, fork := range []params.Fork{params.Fulu, params.Gloas} {
+		t.Run(fork.String(), func(t *testing.T) {
+			w := newWorld(t, fork, nil)
+			tip, votes := w.grow(w.net.Genesis(), nil, 1, 12)
+			w.at(10_000, 0)
+			w.time.SetBack(w.clock.StartOf(12))
+			w.time.Set(w.clock.StartOf(13))
+			w.until("the slots begin again", func() bool { return w.Snapshot().Slot == 13 })
+			tip, votes = w.grow(tip, votes, 14, 5*8)
+			w.wantHead(tip)
+			if got := w.Snapshot().Finalized.Epoch; got != 3 {
+				t.Errorf("finalized epoch %d, want 3", got)
+			}
+			w.shut()
+			check(t, w.open())
+			w.wantHead(tip)
+			tip, _ = w.grow(tip, votes, 5*8+1, 7*8)
+			w.wantHead(tip)
+			if got := w.Snapshot().Finalized.Epoch; got != 5 {
+				t.Errorf("finalized epoch %d, want 5", got)
+			}
+		})
+	}
+}
+
+// Once a clock that was ahead is put right, votes that come alone count again, blocks that come in time are boosted, and the fast confirmation rule
+// runs: at once where the node runs, and where it is started then.
+func TestAClockThatWasAheadSpoilsNothing(t *testing.T) {
+	t.Parallel()
+	for _, fork := range []params.Fork{params.Fulu, params.Gloas} {
+		for name, end := range map[string]func(*world){"runs": nil, "ended in order": (*world).shut, "killed": (*world).crash} {
+			t.Run(fork.String()+" "+name, func(t *testing.T) {
+				w := newWorld(t, fork, nil)
+				base, votes := w.grow(w.net.Genesis(), nil, 1, 12)
+				w.at(10_000, 0)
+				base = w.step(base, 13, votes) // which arrives in slot 10,000
+				if end != nil {
+					end(w)
+				}
+				w.time.SetBack(w.clock.StartOf(13))
+				w.time.Set(w.clock.StartOf(14))
+				if end != nil {
+					check(t, w.open())
+				}
+				w.until("the slots begin again", func() bool { return w.Snapshot().Slot == 14 })
+				w.wantHead(base)
+				check(t, w.do(context.Background(), w.inbox.urgent, func() {
+					if got := w.w.fc.GetCurrentSlot(); got != 14 {
+						t.Errorf("fork choice is in slot %d, want 14", got)
+					}
+				}))
+				events := w.Subscribe(64)
+				a := w.step(base, 15, nil)
+				if got := w.Snapshot().Boosted; got != a.Root {
+					t.Errorf("the first block in time, %v, is not boosted, %v is", a.Root, got)
+				}
+				b := w.step(base, 16, nil)
+				if got := w.Snapshot().Boosted; got != b.Root {
+					t.Errorf("the second block in time, %v, is not boosted, %v is", b.Root, got)
+				}
+				w.at(17, 0)
+				loser := a
+				if w.Snapshot().Head.Root == a.Root {
+					loser = b
+				}
+				w.vote(loser, 17, simnet.Everyone)
+				w.at(18, 0)
+				w.wantHead(loser)
+				confirmed := map[types.Slot]bool{}
+				for len(events.C) > 0 {
+					if e, ok := (<-events.C).(ConfirmedEvent); ok {
+						confirmed[e.CurrentSlot] = true
+					}
+				}
+				if !confirmed[15] || !confirmed[17] {
+					t.Errorf("the fast confirmation rule has run in slots %v", confirmed)
+				}
+			})
+		}
+	}
+}
+
 func TestASegmentIsImportedWithAllItsSignaturesInOneBatch(t *testing.T) {
 	w := newWorld(t, params.Fulu, nil)
 	tip := w.net.Genesis()

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,24 +46,37 @@ func (c *Chain) applySlashed(ctx context.Context, guilty []types.ValidatorIndex)
 	})
 }
 
-// ApplyPayloadAttestation counts the vote of a member of a payload timeliness committee that gossip's rules accepted.
+// ApplyPayloadAttestations counts votes of members of payload timeliness committees that gossip's rules accepted. An error means that the chain
+// has ended.
 // Spec: on_payload_attestation_message (gloas).
-func (c *Chain) ApplyPayloadAttestation(ctx context.Context, checked *gossip.CheckedPayloadAttestation) error {
-	return c.applyPayloadVote(ctx, checked.Message())
+func (c *Chain) ApplyPayloadAttestations(ctx context.Context, votes []*gossip.CheckedPayloadAttestation) error {
+	messages := make([]*types.PayloadAttestationMessage, len(votes))
+	for i, v := range votes {
+		messages[i] = v.Message()
+	}
+	refused, err := c.applyPayloadVotes(ctx, messages...)
+	if refused != nil {
+		c.log.Debug("votes on a payload do not count", "error", refused)
+	}
+	return err
 }
 
-func (c *Chain) applyPayloadVote(ctx context.Context, m *types.PayloadAttestationMessage) error {
-	var refused error
-	if err := c.do(ctx, c.inbox.votes, func() {
+// applyPayloadVotes counts votes, and gives why some do not count.
+func (c *Chain) applyPayloadVotes(ctx context.Context, messages ...*types.PayloadAttestationMessage) (refused, err error) {
+	var why error // the writer's, who may still write it when do gave up
+	run := c.do(ctx, c.inbox.votes, func() {
 		c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
-		refused = c.w.fc.OnPayloadAttestationMessage(payloadVote(&m.Data, m.ValidatorIndex), false)
+		for _, m := range messages {
+			why = errors.Join(why, c.w.fc.OnPayloadAttestationMessage(payloadVote(&m.Data, m.ValidatorIndex), false))
+		}
 		if c.buildOnFull() != c.Snapshot().BuildOnFull {
 			c.publish()
 		}
-	}); err != nil {
-		return err
+	})
+	if run != nil {
+		return nil, run
 	}
-	return refused
+	return why, nil
 }
 
 // OwnColumns makes columns that this node computed one that can be kept: from blobs of its execution client, which are not verified, or from

@@ -99,6 +99,13 @@ func (t *dataTracker) dropLocked(root types.Root) *blockData {
 	return d
 }
 
+// holds tells whether something is held of a block.
+func (t *dataTracker) holds(root types.Root) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.mu.blocks[root] != nil
+}
+
 // take removes what is held of a block; it may be nil.
 func (t *dataTracker) take(root types.Root) *blockData {
 	t.mu.Lock()
@@ -209,7 +216,7 @@ func (t *dataTracker) requireBlobs(root types.Root, slot types.Slot, commitments
 	}
 	for i, commitment := range commitments {
 		if have, ok := at[uint64(i)]; !ok || have != commitment {
-			return fmt.Errorf("block %v of slot %d: %w: blob %d of %d", root, slot, ErrDataMissing, i, len(commitments))
+			return fmt.Errorf("block %v of slot %d: %w: %d of %d", root, slot, ErrBlobsMissing, i, len(commitments))
 		}
 	}
 	return nil
@@ -300,7 +307,7 @@ func (c *Chain) importColumns(root types.Root, columns []*types.DataColumnSideca
 	}
 	commitments := columns[0].KZGCommitments
 	if cx.Fork >= params.Gloas {
-		signed, err := c.store.Block(root)
+		signed, err := c.readBlock(root)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrUnknownBlock, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cresset/cresset/beacon/kzg"
@@ -88,8 +89,12 @@ func TestABlockWaitsForItsColumns(t *testing.T) {
 	if w.Block(tip.Root) != nil {
 		t.Error("the block was imported while a column is missing")
 	}
+	verified := w.mock.Calls("engine_newPayloadV4")
 	w.bring(columns[127])
 	w.until("the block is imported", func() bool { return w.Snapshot().Head.Root == tip.Root })
+	if verified != 2 || w.mock.Calls("engine_newPayloadV4") != verified { // by range sync and by gossip
+		t.Errorf("the block was verified %d times before its columns came, %d times in all; want 2", verified, w.mock.Calls("engine_newPayloadV4"))
+	}
 	w.wantColumns(tip.Root, custody...)
 	got, err := w.store.Columns(tip.Root, custody)
 	check(t, err)
@@ -152,6 +157,55 @@ func TestColumnsThatComeLateGoToDisk(t *testing.T) {
 		defer w.data.mu.Unlock()
 		return len(w.data.mu.blocks) == 0 && w.data.mu.bytes == 0 && len(w.data.mu.order) == 0
 	})
+}
+
+// A block is in the index before it is on disk. Columns that come between the two are kept.
+func TestColumnsThatComeWhileTheirBlockIsCommittedAreKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Fulu, keeping)
+	w.SetCustody([]uint64{0, 1, 2, 3, 4, 5, 6, 7})
+	tip := w.net.Genesis()
+	for slot := types.Slot(1); slot <= 20; slot++ {
+		block, next, columns := w.carrier(tip, slot, 1)
+		w.at(slot, 100)
+		w.bring(columns[:8]...)
+		var late sync.WaitGroup
+		imported := make(chan struct{})
+		late.Go(func() {
+			for w.Block(next.Root) == nil {
+				select {
+				case <-imported:
+					return
+				default:
+				}
+			}
+			w.dataArrived(next.Root) // of a column that is held already
+		})
+		if got := w.add(block, Gossip); got != Applied {
+			t.Fatalf("the block was %v", got)
+		}
+		close(imported)
+		late.Wait()
+		w.wantColumns(next.Root, 0, 1, 2, 3, 4, 5, 6, 7)
+		tip = next
+	}
+	// What comes when the commit has taken the rest waits for its end.
+	block, next, columns := w.carrier(tip, 21, 1)
+	w.at(21, 100)
+	w.bring(columns[:8]...)
+	if got := w.add(block, Gossip); got != Applied {
+		t.Fatalf("the block was %v", got)
+	}
+	w.uncommitted.set([]*VerifiedBlock{{in: &incomingBlock{root: next.Root, signed: block}}})
+	w.SetCustody([]uint64{0, 1, 2, 3, 4, 5, 6, 7, 9})
+	w.bring(columns[9])
+	check(t, w.persist.writeData(next.Root))
+	if !w.data.holds(next.Root) {
+		t.Error("a column is gone that came while its block was committed")
+	}
+	w.uncommitted.set(nil)
+	w.dataArrived(next.Root)
+	w.wantColumns(next.Root, 0, 1, 2, 3, 4, 5, 6, 7, 9)
 }
 
 // Whoever sends a column can put any signature to its header. What this node keeps, and passes on, has the block's.
@@ -248,6 +302,20 @@ func TestAPayloadWaitsForItsColumns(t *testing.T) {
 		}
 	}
 	payload(Deferred)
+	// A block whose payload is not here lacks nothing: it may never be revealed. Once it is here, what custody has grown by is missing.
+	lacks := func(want ...uint64) {
+		t.Helper()
+		gaps, _, _, err := w.Gaps(2, 1, 8)
+		check(t, err)
+		var have []uint64
+		for _, g := range gaps {
+			have = append(have, g.Columns...)
+		}
+		if !slices.Equal(have, want) {
+			t.Errorf("columns %d are missing, want %d", have, want)
+		}
+	}
+	lacks()
 	wrong := *columns[3]
 	wrong.Slot = 2
 	if err := w.ImportColumns(context.Background(), []*types.DataColumnSidecar{&wrong}); err == nil || !strings.Contains(err.Error(), "slot is 2, that of its block 1") {
@@ -265,6 +333,10 @@ func TestAPayloadWaitsForItsColumns(t *testing.T) {
 	w.bring(columns[127])
 	w.until("the payload is imported", func() bool { return w.Block(tip.Root).PayloadKnown() })
 	w.wantColumns(tip.Root, custody...)
+	lacks()
+	w.SetCustody([]uint64{3, 5, 70, 127})
+	lacks(5)
+	w.SetCustody(custody)
 	// The next block builds on it.
 	w.step(tip.WithPayload(), 2, nil)
 }

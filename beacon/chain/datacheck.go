@@ -24,6 +24,15 @@ type VerifiedColumns struct {
 	columns []*types.DataColumnSidecar
 }
 
+// Indices is which columns they are.
+func (v *VerifiedColumns) Indices() []uint64 {
+	out := make([]uint64, len(v.columns))
+	for i, s := range v.columns {
+		out[i] = s.Index
+	}
+	return out
+}
+
 // VerifyColumns checks columns of a block, which need not be imported. Their proofs are verified in one batch.
 func (c *Chain) VerifyColumns(of BlockID, block *types.BeaconBlock, columns []*types.DataColumnSidecar) (*VerifiedColumns, error) {
 	cx := c.contextAt(of.Slot)

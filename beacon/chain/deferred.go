@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/list"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -18,7 +19,8 @@ const (
 	waitBlock  waitKind = iota // a block, or its payload
 	waitData                   // columns or blobs of a block
 	waitSlot                   // the start of a slot
-	waitEngine                 // the execution client
+	waitState                  // the state after a block in the epoch that begins with a slot, which is being computed; or the next slot
+	waitEngine                 // the execution client; or the next slot
 )
 
 // condition is what an item waits for.
@@ -41,12 +43,14 @@ type deferred struct {
 		order *list.List // of *deferredItem, oldest first
 		byID  map[types.Root]*list.Element
 		by    map[condition]map[types.Root]bool // ids by what they wait for
+		// trying is the items that were taken and are tried again: until that has come to something they count among those that wait.
+		trying map[*deferredItem]bool
 
 		time   uint64               // counts what came, and items
 		came   map[condition]uint64 // when, the latest ones
 		recent []arrival            // of came, oldest first
 		forgot uint64               // the latest time of those that are not remembered
-		slot   types.Slot           // the latest that has begun
+		slot   types.Slot           // that has begun
 	}
 }
 
@@ -60,12 +64,16 @@ type arrival struct {
 const cameKept = 1024
 
 type deferredItem struct {
-	what  condition
 	id    types.Root
-	time  uint64
-	bytes int
-	slot  types.Slot // of the item
+	bytes int                      // encoded
+	slot  types.Slot               // of the item
+	block *types.SignedBeaconBlock // nil for what is none; its signature may be wrong
 	retry func(context.Context)
+
+	// set by add
+	what condition
+	time uint64
+	took int // bytes that count
 }
 
 // itemOverhead is what an item takes besides its encoding: structures are larger than their encoding.
@@ -74,7 +82,7 @@ const itemOverhead = 4096
 func newDeferred(limit int, drops func()) *deferred {
 	d := &deferred{limit: limit, drops: drops}
 	d.mu.order, d.mu.byID, d.mu.by = list.New(), map[types.Root]*list.Element{}, map[condition]map[types.Root]bool{}
-	d.mu.came = map[condition]uint64{}
+	d.mu.came, d.mu.trying = map[condition]uint64{}, map[*deferredItem]bool{}
 	return d
 }
 
@@ -87,40 +95,40 @@ func (d *deferred) now() uint64 {
 
 // add keeps an item until its condition is met. An item that waits already now waits for the new condition. Since is the time before
 // the item was looked at: if the condition has been met after that, or may have been, the item is not kept and is to be tried again.
-func (d *deferred) add(since uint64, what condition, id types.Root, bytes int, slot types.Slot, retry func(context.Context)) (again bool) {
+func (d *deferred) add(since uint64, what condition, item *deferredItem) (again bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if e := d.mu.byID[id]; e != nil {
+	if e := d.mu.byID[item.id]; e != nil {
 		d.removeLocked(e)
 	}
 	if d.mu.came[what] > since || d.mu.forgot > since || what.kind == waitSlot && what.slot <= d.mu.slot {
 		return true
 	}
 	d.mu.time++
-	item := &deferredItem{what, id, d.mu.time, 2*bytes + itemOverhead, slot, retry}
-	if item.bytes > d.limit {
+	item.what, item.time, item.took = what, d.mu.time, 2*item.bytes+itemOverhead
+	if item.took > d.limit {
 		d.drops()
 		return false
 	}
-	for d.mu.bytes+item.bytes > d.limit {
+	for d.mu.bytes+item.took > d.limit {
 		d.removeLocked(d.mu.order.Front())
 		d.drops()
 	}
-	d.mu.byID[id] = d.mu.order.PushBack(item)
-	d.mu.bytes += item.bytes
+	d.mu.byID[item.id] = d.mu.order.PushBack(item)
+	d.mu.bytes += item.took
 	ids := d.mu.by[what]
 	if ids == nil {
 		ids = map[types.Root]bool{}
 		d.mu.by[what] = ids
 	}
-	ids[id] = true
+	ids[item.id] = true
 	return false
 }
 
 func (d *deferred) removeLocked(e *list.Element) *deferredItem {
 	item := d.mu.order.Remove(e).(*deferredItem)
 	delete(d.mu.byID, item.id)
-	d.mu.bytes -= item.bytes
+	d.mu.bytes -= item.took
 	ids := d.mu.by[item.what]
 	if delete(ids, item.id); len(ids) == 0 {
 		delete(d.mu.by, item.what)
@@ -155,29 +163,80 @@ func (d *deferred) takeLocked(conditions ...condition) (retries []func(context.C
 	}
 	slices.SortFunc(items, func(a, b *deferredItem) int { return cmp.Compare(a.time, b.time) })
 	for _, item := range items {
-		retries = append(retries, item.retry)
+		d.mu.trying[item] = true
+		retries = append(retries, func(ctx context.Context) {
+			defer d.tried(item)
+			item.retry(ctx)
+		})
 	}
 	return retries
 }
 
-// takeSlots removes the items that wait for a slot that has begun, oldest first.
+func (d *deferred) tried(item *deferredItem) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.mu.trying, item)
+}
+
+// takeSlots removes the items that wait for a slot that has begun, oldest first. With a new slot those are tried again too that wait for a state, as
+// computing it may have failed, or for the execution client, which may have failed once and be well otherwise.
 func (d *deferred) takeSlots(now types.Slot) (retries []func(context.Context)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.mu.slot = max(d.mu.slot, now)
+	d.mu.slot = now // an earlier one where the clock was set back: items that wait for slots between the two are not due
 	var begun []condition
 	for what := range d.mu.by {
-		if what.kind == waitSlot && what.slot <= now {
+		if what.kind == waitSlot && what.slot <= now || what.kind == waitState || what.kind == waitEngine {
 			begun = append(begun, what)
 		}
 	}
 	return d.takeLocked(begun...)
 }
 
+// blocks lists the blocks that wait, or are tried again, and fit, by their roots.
+func (d *deferred) blocks(fits func(*deferredItem) bool) map[types.Root]*types.SignedBeaconBlock {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	found := map[types.Root]*types.SignedBeaconBlock{}
+	look := func(item *deferredItem) {
+		if item.block != nil && fits(item) {
+			found[item.id] = item.block
+		}
+	}
+	for item := range d.mu.trying {
+		look(item)
+	}
+	for e := d.mu.order.Front(); e != nil; e = e.Next() {
+		look(e.Value.(*deferredItem))
+	}
+	return found
+}
+
+// waits lists what items wait for, each once, with the slot of the first item.
+func (d *deferred) waits() (list []wanted) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	seen := make(map[condition]bool, len(d.mu.by))
+	for e := d.mu.order.Front(); e != nil; e = e.Next() {
+		if item := e.Value.(*deferredItem); !seen[item.what] {
+			seen[item.what] = true
+			list = append(list, wanted{item.what, item.slot})
+		}
+	}
+	return list
+}
+
+// wanted is a condition, and the slot of an item that waits for it.
+type wanted struct {
+	what condition
+	slot types.Slot
+}
+
 // prune drops the items of slots up to the finalized one.
 func (d *deferred) prune(finalized types.Slot) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	maps.DeleteFunc(d.mu.trying, func(item *deferredItem, _ bool) bool { return item.slot <= finalized }) // one that there was no room to try
 	for e := d.mu.order.Front(); e != nil; {
 		next := e.Next()
 		if e.Value.(*deferredItem).slot <= finalized {

@@ -26,6 +26,7 @@
 //	statecache.go  states in memory, bounded by bytes
 //	regen.go       states computed again from disk and blocks, behind one gate
 //	deferred.go    items that wait for another, bounded by bytes
+//	gaps.go        columns of the past that came to custody later
 //	persist.go     states and fork choice to disk, off the writer's path
 //	start.go       from disk to a running chain, whatever a crash left
 //	advance.go     the head state brought to the next slot before it starts

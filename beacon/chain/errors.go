@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/forkchoice"
 )
 
 // Why an item cannot be imported now. It may be later.
@@ -15,6 +16,8 @@ var (
 	ErrFutureSlot = errors.New("slot has not begun")
 	// ErrDataMissing means that blobs or columns of the block have not been seen.
 	ErrDataMissing = errors.New("blob data is missing")
+	// ErrBlobsMissing is ErrDataMissing of blobs: before Fulu.
+	ErrBlobsMissing = fmt.Errorf("%w: blobs", ErrDataMissing)
 	// ErrEngine means that the execution client gave no answer.
 	ErrEngine = errors.New("execution client gave no answer")
 	// ErrStateBusy means that the state needed is not at hand and could not be computed in the time an item may take.
@@ -24,6 +27,24 @@ var (
 	// ErrUnknownBlock means that a block is not among those that descend from the finalized one.
 	ErrUnknownBlock = errors.New("block is unknown")
 )
+
+// ErrInvalidPayload is in the errors of what is rejected because the execution client calls a payload invalid, its own or an ancestor's.
+//
+// Spec: "transmission of an INVALID execution payload via the Req/Resp domain SHOULD NOT cause a node to be down-scored or disconnected" (bellatrix).
+var ErrInvalidPayload = forkchoice.ErrInvalidPayload
+
+// PayloadMissingError is the answer to a block that builds on the payload of its parent, which is not here (gloas). It is an ErrUnknownParent.
+type PayloadMissingError struct {
+	Slot   types.Slot
+	Parent types.Root
+}
+
+func (e *PayloadMissingError) Error() string {
+	return fmt.Sprintf("block of slot %d builds on the payload of its parent: %v: %v", e.Slot, ErrUnknownParent, e.Parent)
+}
+
+// Unwrap is ErrUnknownParent.
+func (e *PayloadMissingError) Unwrap() error { return ErrUnknownParent }
 
 // RejectedError is the answer to an item that is wrong and stays so.
 type RejectedError struct {

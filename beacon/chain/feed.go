@@ -82,7 +82,7 @@ func (f *feeder) hand(ctx context.Context, b *Block) (forkchoice.Execution, erro
 func (f *feeder) request(b *Block) (*transition.NewPayloadRequest, params.Fork, error) {
 	c := f.chain
 	cx := c.contextAt(b.Slot)
-	signed, err := c.store.Block(b.Root)
+	signed, err := c.readBlock(b.Root)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/cresset/cresset/beacon/store"
 	"github.com/cresset/cresset/beacon/types"
-	"github.com/cresset/cresset/forkchoice"
 )
 
 // finalize drops all branches that a newly finalized checkpoint rules out. What goes from the disk goes later, off the writer's
@@ -25,6 +24,13 @@ func (c *Chain) finalize(checkpoint types.Checkpoint) *finalJob {
 	for _, k := range canonical {
 		kept[k.root] = true
 	}
+	slot := c.startOf(checkpoint.Epoch)
+	key := store.StateKey{Root: checkpoint.Root, Slot: max(slot, block.Slot)}
+	frozen := c.states.latest(key.Root, key.Slot) // which the persister may want when it has left memory
+	if frozen != nil && frozen.Slot != key.Slot {
+		frozen = nil
+	}
+	optimistic := c.w.fc.IsOptimistic(checkpoint.Root) // from Gloas on that is about a payload that Prune drops
 	var orphans []slotRoot
 	for _, root := range c.w.fc.Prune() {
 		b := c.index.get(root)
@@ -38,14 +44,11 @@ func (c *Chain) finalize(checkpoint types.Checkpoint) *finalJob {
 		c.states.remove(root)
 	}
 	block.parent.Store(nil)
-	slot := c.startOf(checkpoint.Epoch)
 	c.deferred.prune(slot)
 	c.data.prune(slot)
 	c.balances.prune(checkpoint.Epoch)
-	job := &finalJob{
-		checkpoint: checkpoint, state: store.StateKey{Root: checkpoint.Root, Slot: max(slot, block.Slot)}, canonical: canonical, orphans: orphans,
-	}
-	c.events.publish(FinalizedEvent{checkpoint, block.StateRoot, block.ExecutionStatus() == forkchoice.Optimistic})
+	job := &finalJob{checkpoint: checkpoint, state: key, frozen: frozen, canonical: canonical, orphans: orphans}
+	c.events.publish(FinalizedEvent{checkpoint, block.StateRoot, optimistic})
 	c.log.Debug("finalized", "epoch", checkpoint.Epoch, "root", checkpoint.Root, "blocks", len(canonical), "orphans", len(orphans))
 	return job
 }

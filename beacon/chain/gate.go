@@ -15,7 +15,7 @@ const (
 	regenerations = 2
 	// regenDeadline is how long whoever is not patient waits for one. The work goes on: who asks again finds it done.
 	regenDeadline = time.Second
-	// regenWaiting is how many regenerations may wait for their turn.
+	// regenWaiting is how many regenerations may wait for their turn before those are refused for which nobody is patient.
 	regenWaiting = 64
 )
 
@@ -52,12 +52,12 @@ func newGate() *gate {
 }
 
 // do computes a state or joins the computation of the same one. It waits until the context ends; the computation does not, as
-// its result is of use to whoever asks again.
-func (g *gate) do(ctx context.Context, key flightKey, compute func() (*transition.State, error)) (*transition.State, error) {
+// its result is of use to whoever asks again. Who is patient is this node itself, and never refused.
+func (g *gate) do(ctx context.Context, key flightKey, patient bool, compute func() (*transition.State, error)) (*transition.State, error) {
 	g.mu.Lock()
 	f := g.mu.flights[key]
 	if f == nil {
-		if len(g.mu.flights) >= regenWaiting {
+		if !patient && len(g.mu.flights) >= regenWaiting {
 			g.mu.Unlock()
 			return nil, ErrStateBusy
 		}

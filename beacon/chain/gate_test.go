@@ -58,7 +58,7 @@ func TestTwoStatesAreComputedAtATime(t *testing.T) {
 		var callers sync.WaitGroup
 		for i := range all {
 			callers.Go(func() {
-				if _, err := g.do(t.Context(), flightKey{epoch: types.Epoch(i)}, w.compute(nil, nil)); err != nil {
+				if _, err := g.do(t.Context(), flightKey{epoch: types.Epoch(i)}, false, w.compute(nil, nil)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -83,7 +83,7 @@ func TestWhoAsksForTheSameStateSharesIt(t *testing.T) {
 		var callers sync.WaitGroup
 		ask := func(key flightKey, result *transition.State, want error) {
 			callers.Go(func() {
-				if s, err := g.do(t.Context(), key, w.compute(result, want)); s != result || !errors.Is(err, want) {
+				if s, err := g.do(t.Context(), key, false, w.compute(result, want)); s != result || !errors.Is(err, want) {
 					t.Errorf("%v: got %p, %v, want %p, %v", key, s, err, result, want)
 				}
 			})
@@ -113,26 +113,32 @@ func TestTooManyStatesAtOnceAreRefused(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var callers sync.WaitGroup
 		for i := range regenWaiting {
-			callers.Go(func() { _, _ = g.do(ctx, flightKey{epoch: types.Epoch(i)}, w.compute(nil, nil)) })
+			callers.Go(func() { _, _ = g.do(ctx, flightKey{epoch: types.Epoch(i)}, false, w.compute(nil, nil)) })
 		}
 		synctest.Wait()
-		if _, err := g.do(ctx, flightKey{epoch: regenWaiting}, w.compute(nil, nil)); !errors.Is(err, ErrStateBusy) {
+		if _, err := g.do(ctx, flightKey{epoch: regenWaiting}, false, w.compute(nil, nil)); !errors.Is(err, ErrStateBusy) {
 			t.Errorf("one more: %v, want %v", err, ErrStateBusy)
 		}
+		// What the node itself cannot do without waits longer.
+		callers.Go(func() {
+			if _, err := g.do(t.Context(), flightKey{epoch: regenWaiting}, true, w.compute(nil, nil)); err != nil {
+				t.Errorf("the node's own: %v", err)
+			}
+		})
 		// One that is under way already may be joined. Who does not want it any more goes, and the computation goes on.
 		callers.Go(func() {
-			if _, err := g.do(ctx, flightKey{epoch: 0}, nil); !errors.Is(err, context.Canceled) {
+			if _, err := g.do(ctx, flightKey{epoch: 0}, false, nil); !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want that the context has ended", err)
 			}
 		})
 		synctest.Wait()
 		cancel()
-		callers.Wait()
 		if _, running := w.count(); running != 2 {
 			t.Errorf("%d run on, want 2", running)
 		}
 		close(w.end)
-		if begun, running := w.count(); begun != regenWaiting || running != 0 || len(g.mu.flights) != 0 {
+		callers.Wait()
+		if begun, running := w.count(); begun != regenWaiting+1 || running != 0 || len(g.mu.flights) != 0 {
 			t.Errorf("%d have begun, %d run, %d are noted", begun, running, len(g.mu.flights))
 		}
 	})
@@ -146,7 +152,7 @@ func TestTheEndWaitsForWhatIsComputed(t *testing.T) {
 		got := make(chan error, 4)
 		for i := range 4 {
 			callers.Go(func() {
-				_, err := g.do(t.Context(), flightKey{epoch: types.Epoch(i)}, w.compute(nil, nil))
+				_, err := g.do(t.Context(), flightKey{epoch: types.Epoch(i)}, false, w.compute(nil, nil))
 				got <- err
 			})
 		}
@@ -178,7 +184,7 @@ func TestTheEndWaitsForWhatIsComputed(t *testing.T) {
 		if begun, running := w.count(); begun != 2 || running != 0 || refused != 2 {
 			t.Errorf("%d have begun, %d run, %d were refused; want 2, 0, 2", begun, running, refused)
 		}
-		if _, err := g.do(t.Context(), flightKey{epoch: 9}, w.compute(nil, nil)); !errors.Is(err, ErrStopped) {
+		if _, err := g.do(t.Context(), flightKey{epoch: 9}, false, w.compute(nil, nil)); !errors.Is(err, ErrStopped) {
 			t.Errorf("after the end: %v, want %v", err, ErrStopped)
 		}
 	})
@@ -198,7 +204,7 @@ func TestTheImpatientWaitASecondAndFindTheStateTheNextTime(t *testing.T) {
 		}
 		w := newWork()
 		go func() {
-			_, _ = c.gate.do(context.Background(), flightKey{root, 0}, func() (*transition.State, error) {
+			_, _ = c.gate.do(context.Background(), flightKey{root, 0}, false, func() (*transition.State, error) {
 				s, err := w.compute(state, nil)()
 				if err == nil {
 					err = c.states.put(root, s)
@@ -259,7 +265,7 @@ func TestTheHeadDoesNotGoThroughTheGate(t *testing.T) {
 				w.gate.mu.flights[flightKey{root: types.Root{byte(i)}}] = &flight{done: make(chan struct{})}
 			}
 			w.gate.mu.Unlock()
-			if _, err := w.gate.do(context.Background(), flightKey{root: types.Root{0xff}}, nil); err == nil {
+			if _, err := w.gate.do(context.Background(), flightKey{root: types.Root{0xff}}, false, nil); err == nil {
 				t.Fatal("the gate is open")
 			}
 			for slot := types.Slot(4); slot <= 4*8+1; slot++ {

@@ -182,9 +182,9 @@ func (w *world) at(slot types.Slot, thousandths int) {
 // until waits for a condition.
 func (w *world) until(what string, met func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !met(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("waited 20 s in vain until %s", what)
+			w.t.Fatalf("waited a minute in vain until %s", what)
 		}
 	}
 }

@@ -19,6 +19,12 @@ func (c *Chain) updateHead(cause string) {
 			c.log.Error("fork choice finds no head, the last one stays", "after", cause, "error", err)
 		}
 		c.w.noHead = true
+		if last := c.snapshot.Load(); last != nil && !last.Optimistic {
+			s := *last
+			s.Optimistic = true // nobody is to vote for a head that may not be one
+			c.snapshot.Store(&s)
+			c.metrics.OptimisticHead.Set(1)
+		}
 		return
 	}
 	c.w.noHead = false
@@ -45,12 +51,13 @@ func (c *Chain) updateHead(cause string) {
 // publish makes a snapshot of the present head. Only the writer calls it.
 func (c *Chain) publish() {
 	b := c.w.headBlock
+	optimistic, err := c.w.fc.IsOptimisticNode()
 	s := &Snapshot{
 		Slot: c.clock.CurrentSlot(), Head: b, HeadPayload: c.w.head.PayloadStatus,
 		Justified: c.w.justified, Finalized: c.w.finalized, FinalizedSlot: c.startOf(c.w.finalized.Epoch),
 		Safe: c.w.fc.ConfirmedRoot(), Boosted: c.w.fc.ProposerBoostRoot(),
 		BuildOnFull: c.buildOnFull(),
-		Optimistic:  c.w.fc.IsOptimisticAt(c.w.head),
+		Optimistic:  optimistic || err != nil,
 		state:       c.states.latest(b.Root, b.Slot),
 	}
 	if s.state != nil {

@@ -72,6 +72,9 @@ func (c *Chain) addHistory(batch *store.Batch, head *transition.State, blocks []
 			}
 			return parent, &RejectedError{slot, root, fmt.Errorf("block is not the parent of the next one, %v is", parent)}
 		}
+		if err := c.checkRevealed(cx, root, blocks, i); err != nil {
+			return parent, err
+		}
 		parent = b.Signed.Message.ParentRoot
 		set, err := c.proposerSet(head, cx, root, b.Signed)
 		if err != nil {
@@ -87,6 +90,34 @@ func (c *Chain) addHistory(batch *store.Batch, head *transition.State, blocks []
 		return parent, &RejectedError{last.Slot, types.Root{}, fmt.Errorf("proposers' signatures: %w", err)}
 	}
 	return parent, nil
+}
+
+// checkRevealed checks that the payload of a historic block is there if the block after it builds on it, which for the last one is the oldest one that is here.
+// Spec: is_parent_node_full (gloas).
+func (c *Chain) checkRevealed(cx ssz.Context, root types.Root, blocks []HistoricBlock, i int) error {
+	if cx.Fork < params.Gloas || blocks[i].Payload != nil {
+		return nil
+	}
+	var next *types.SignedBeaconBlock
+	if i+1 < len(blocks) {
+		next = blocks[i+1].Signed
+	} else {
+		oldest, _, err := c.store.Oldest()
+		if err != nil {
+			return fmt.Errorf("read the oldest block: %w", err)
+		}
+		at, err := c.store.CanonicalRoot(oldest)
+		if err == nil {
+			next, err = c.store.Block(at)
+		}
+		if err != nil {
+			return fmt.Errorf("read the oldest block: %w", err)
+		}
+	}
+	if next.Message.Body.SignedExecutionPayloadBid.Message.ParentBlockHash == blocks[i].Signed.Message.Body.SignedExecutionPayloadBid.Message.BlockHash {
+		return &PayloadMissingError{next.Message.Slot, root}
+	}
+	return nil
 }
 
 // FinishHistory notes that no block is missing from a slot on: there is none between it and the oldest one, or nobody has to serve it.

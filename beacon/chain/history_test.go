@@ -3,8 +3,10 @@ package chain
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/kzg"
@@ -224,4 +226,44 @@ func TestHistoryOfGloasHasItsPayloads(t *testing.T) {
 			t.Errorf("payload of slot %d: %v, %v", b.Signed.Message.Slot, ok, err)
 		}
 	}
+}
+
+// A payload that the next block builds on has to come with its block, be the next one of the same run or the oldest that is here; one that the chain went on without need not.
+func TestAPayloadThatHistoryBuildsOnIsMissed(t *testing.T) {
+	t.Parallel()
+	spec, err := simnet.Spec(params.Gloas)
+	check(t, err)
+	net, err := simnet.New(spec, 64, genesisTime)
+	check(t, err)
+	const without = 3
+	var all []HistoricBlock
+	var roots []types.Root
+	tip := net.Genesis()
+	for slot := types.Slot(1); slot <= 6; slot++ {
+		block, next, err := net.Block(tip, slot, nil, "")
+		check(t, err)
+		b := HistoricBlock{Signed: block, Payload: next.Payload}
+		if tip = next.WithPayload(); slot == without {
+			tip, b.Payload = next, nil
+		}
+		all, roots = append(all, b), append(roots, next.Root)
+	}
+	db, err := store.Open(store.Config{Memory: kv.NewMemory(), Spec: spec})
+	check(t, err)
+	t.Cleanup(func() { check(t, db.Close()) })
+	setup, err := kzg.New()
+	check(t, err)
+	ticker := clock.New(clock.Config{Spec: spec, GenesisTime: genesisTime, Source: clock.NewManual(time.Unix(genesisTime+60, 0))})
+	c, err := New(Config{Spec: spec, Store: db, Engine: believer{}, KZG: setup, Clock: ticker, Anchor: &Anchor{State: tip.State.BeaconState, Block: all[5].Signed}})
+	check(t, err)
+	for _, missing := range []int{1, 2, 5} {
+		blocks := slices.Clone(all[:5])
+		blocks[missing-1].Payload = nil
+		var e *PayloadMissingError
+		if err := c.ImportHistory(context.Background(), blocks); !errors.As(err, &e) || e.Slot != types.Slot(missing+1) || e.Parent != roots[missing-1] {
+			t.Errorf("without the payload of slot %d: %v", missing, err)
+		}
+	}
+	check(t, c.ImportHistory(context.Background(), all[3:5]))
+	check(t, c.ImportHistory(context.Background(), all[:3]))
 }

@@ -14,7 +14,7 @@ type Block struct {
 
 	parent    atomic.Pointer[Block]
 	execution atomic.Uint32 // a forkchoice.Execution
-	payload   atomic.Bool   // from gloas on: the payload was imported
+	payload   atomic.Bool   // from gloas on: the payload was imported, and has not turned out to be invalid
 	lastChild atomic.Uint64 // slot of the latest block that was imported on it; 0 if there is none
 }
 
@@ -26,7 +26,7 @@ func (b *Block) ExecutionStatus() forkchoice.Execution {
 	return forkchoice.Execution(b.execution.Load())
 }
 
-// PayloadKnown tells whether the block's envelope was imported (gloas).
+// PayloadKnown tells whether the block's envelope was imported and is not known to be invalid (gloas).
 func (b *Block) PayloadKnown() bool { return b.payload.Load() }
 
 // AncestorAt is the last block of the chain up to b whose slot is not after slot; nil if that is older than what is kept.

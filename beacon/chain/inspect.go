@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/cresset/cresset/beacon/bls"
 	"github.com/cresset/cresset/beacon/store"
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
@@ -18,6 +19,65 @@ func (c *Chain) Blocks() iter.Seq[*Block] {
 	return func(yield func(*Block) bool) {
 		c.index.blocks.Range(func(_, b any) bool { return yield(b.(*Block)) })
 	}
+}
+
+// OtherProposal finds a block of the same proposer and slot as a block that has a root: on any branch, or among those that wait for something and that the proposer has
+// signed. False if there is none.
+func (c *Chain) OtherProposal(ctx context.Context, block *types.BeaconBlock, root types.Root) (types.Root, bool, error) {
+	for b := range c.Blocks() {
+		if b.Slot == block.Slot && b.ProposerIndex == block.ProposerIndex && b.Root != root {
+			return b.Root, true, nil
+		}
+	}
+	waiting := c.deferred.blocks(func(item *deferredItem) bool {
+		return item.slot == block.Slot && item.block.Message.ProposerIndex == block.ProposerIndex
+	})
+	delete(waiting, root)
+	if len(waiting) == 0 {
+		return types.Root{}, false, nil
+	}
+	head, err := c.HeadState(ctx, c.Snapshot())
+	if err != nil {
+		return types.Root{}, false, err
+	}
+	for other, signed := range waiting {
+		if c.verifyProposer(head, other, signed) == nil {
+			return other, true, nil
+		}
+	}
+	return types.Root{}, false, nil
+}
+
+// VerifyProposer checks the signature of a block that has a root, by a validator of the head's state, and nothing else. An error is ErrStateBusy, or
+// says what is wrong.
+func (c *Chain) VerifyProposer(ctx context.Context, signed *types.SignedBeaconBlock, root types.Root) error {
+	head, err := c.HeadState(ctx, c.Snapshot())
+	if err != nil {
+		return err
+	}
+	return c.verifyProposer(head, root, signed)
+}
+
+func (c *Chain) verifyProposer(registry *transition.State, root types.Root, signed *types.SignedBeaconBlock) error {
+	set, err := c.proposerSet(registry, c.contextAt(signed.Message.Slot), root, signed)
+	if err != nil {
+		return err
+	}
+	return bls.VerifyBatch([]bls.Set{set})
+}
+
+// WaitsForEngine finds the oldest block on top of another one that only lacks an answer of the execution client, and gives its slot; false if there is none.
+func (c *Chain) WaitsForEngine(below *Block) (oldest types.Slot, waits bool) {
+	for root, signed := range c.deferred.blocks(func(item *deferredItem) bool { return item.what.kind == waitEngine && item.slot > below.Slot }) {
+		parent := c.index.get(signed.Message.ParentRoot)
+		if parent == nil || parent.AncestorAt(below.Slot) != below || c.index.get(root) != nil { // it came on another way
+			continue
+		}
+		if slot := signed.Message.Slot; !waits || slot < oldest {
+			oldest, waits = slot, true
+		}
+	}
+	return oldest, waits
 }
 
 // Tree is fork choice at one moment.
@@ -78,6 +138,11 @@ func (c *Chain) CanonicalAt(s *Snapshot, slot types.Slot) (store.SlotRoot, error
 	root := oldest.ParentRoot
 	for range maxBetween {
 		at, err := c.store.SlotOf(root)
+		if errors.Is(err, store.ErrNotFound) { // of an anchor without a block, as genesis is, the index alone knows
+			if anchor, err := c.store.LastCanonical(slot); err != nil || anchor.Root == root {
+				return anchor, unknown(err)
+			}
+		}
 		if err != nil {
 			return store.SlotRoot{}, unknown(err)
 		}
@@ -117,7 +182,7 @@ const maxReplay = 2048
 // to a slot. It is computed from the last state that is kept for good, behind the gate of all regenerations, without haste and with the
 // caller's patience. It gives ErrUnknownBlock where no such state is kept.
 func (c *Chain) HistoricState(ctx context.Context, at store.SlotRoot, slot types.Slot) (*transition.State, error) {
-	frozen, err := c.gate.do(ctx, flightKey{at.Root, c.epochOf(slot)}, func() (*transition.State, error) { return c.replayHistory(at) })
+	frozen, err := c.gate.do(ctx, flightKey{at.Root, c.epochOf(slot)}, false, func() (*transition.State, error) { return c.replayHistory(at) })
 	if err != nil {
 		return nil, fmt.Errorf("state of slot %d: %w", slot, err)
 	}

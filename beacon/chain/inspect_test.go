@@ -7,10 +7,28 @@ import (
 
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/simnet"
+	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/store"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/forkchoice"
 )
+
+// Between the moment that a checkpoint is taken out of memory and the one that the index on disk has the chain up to it, every block is found on disk, and
+// genesis, which has none.
+func TestTheCanonicalChainIsFoundWithoutMemoryAndIndex(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Electra, nil)
+	tips := []simnet.Tip{w.net.Genesis()}
+	for slot := types.Slot(1); slot <= 4; slot++ {
+		tips = append(tips, w.step(tips[slot-1], slot, nil))
+	}
+	s := &Snapshot{Head: &Block{Block: w.Snapshot().Head.Block}} // without a parent in memory
+	for _, want := range tips {
+		if have, err := w.CanonicalAt(s, want.Slot); err != nil || have != (store.SlotRoot{Slot: want.Slot, Root: want.Root}) {
+			t.Errorf("slot %d has %v, %v; want %v", want.Slot, have, err, want.Root)
+		}
+	}
+}
 
 // At any moment, while finality moves from memory to the disk too, the block of every slot is found, and the state of every slot that is
 // finalized is the one that it was.
@@ -136,4 +154,45 @@ func TestTheTreeHasEveryBlockOnce(t *testing.T) {
 	if count != 3 {
 		t.Errorf("%d blocks, want 3", count)
 	}
+}
+
+// A second block of a proposer and slot is found on a branch and among blocks that wait, but not if somebody else signed it.
+func TestAnotherBlockOfAProposerIsFoundWhereverItIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Fulu, nil)
+	genesis := w.net.Genesis()
+	parent, tip, err := w.net.Block(genesis, 1, nil, "")
+	check(t, err)
+	block, _, err := w.net.Block(tip, 2, nil, "one")
+	check(t, err)
+	other, otherTip, err := w.net.Block(tip, 2, nil, "another")
+	check(t, err)
+	w.at(2, 100)
+	found := func(what string, want types.Root) {
+		t.Helper()
+		root, err := ssz.HashTreeRoot(w.contextAt(2), ssz.Container(&block.Message))
+		check(t, err)
+		if have, ok, err := w.OtherProposal(context.Background(), &block.Message, root); err != nil || have != want || ok != (want != types.Root{}) {
+			t.Errorf("%s: found %v, %v, %v, want %v", what, have, ok, err, want)
+		}
+	}
+	if got := w.add(block, Gossip); got != Deferred {
+		t.Fatalf("block without its parent was %v", got)
+	}
+	found("it waits itself", types.Root{})
+	forged := *other
+	forged.Signature = block.Signature
+	if got := w.add(&forged, Gossip); got != Deferred {
+		t.Fatalf("block without its parent was %v", got)
+	}
+	found("somebody forged one", types.Root{})
+	if got := w.add(other, Gossip); got != Deferred {
+		t.Fatalf("block without its parent was %v", got)
+	}
+	found("another one waits", otherTip.Root)
+	if got := w.add(parent, Gossip); got != Applied {
+		t.Fatalf("parent was %v", got)
+	}
+	w.until("the other one is imported", func() bool { return w.Block(otherTip.Root) != nil })
+	found("another one was imported", otherTip.Root)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // The journal is what fork choice was told since it was last written out whole. It holds names only: blocks and payloads are
-// records of their own, in the same batch.
+// records of their own, in the same batch. That a payload is INVALID is not in it: no start believes that.
 
 type journalKind uint8
 
@@ -18,29 +18,23 @@ const (
 	journalBlock   journalKind = 1
 	journalPayload journalKind = 2
 	journalValid   journalKind = 3
-	journalInvalid journalKind = 4
 )
 
 type journalRecord struct {
-	kind        journalKind
-	root        types.Root
-	execution   forkchoice.Execution
-	arrived     uint64
-	latestValid *types.Hash32
+	kind      journalKind
+	root      types.Root
+	execution forkchoice.Execution
+	arrived   uint64
 }
 
-const journalSize = 1 + 32 + 1 + 8 + 1 + 32
+const journalSize = 1 + 32 + 1 + 8
 
 func (r journalRecord) encode() []byte {
 	b := make([]byte, 0, journalSize)
 	b = append(b, byte(r.kind))
 	b = append(b, r.root[:]...)
 	b = append(b, byte(r.execution))
-	b = binary.LittleEndian.AppendUint64(b, r.arrived)
-	if r.latestValid == nil {
-		return append(append(b, 0), make([]byte, 32)...)
-	}
-	return append(append(b, 1), r.latestValid[:]...)
+	return binary.LittleEndian.AppendUint64(b, r.arrived)
 }
 
 func decodeJournal(b []byte) (r journalRecord, err error) {
@@ -49,15 +43,11 @@ func decodeJournal(b []byte) (r journalRecord, err error) {
 	}
 	r.kind, r.root, r.execution = journalKind(b[0]), types.Root(b[1:33]), forkchoice.Execution(b[33])
 	r.arrived = binary.LittleEndian.Uint64(b[34:])
-	if r.kind < journalBlock || r.kind > journalInvalid {
-		return r, fmt.Errorf("journal record of kind %d, want %d to %d", r.kind, journalBlock, journalInvalid)
+	if r.kind < journalBlock || r.kind > journalValid {
+		return r, fmt.Errorf("journal record of kind %d, want %d to %d", r.kind, journalBlock, journalValid)
 	}
-	if r.execution > forkchoice.Invalid {
-		return r, fmt.Errorf("journal record with execution status %d, want at most %d", r.execution, forkchoice.Invalid)
-	}
-	if b[42] == 1 {
-		hash := types.Hash32(b[43:])
-		r.latestValid = &hash
+	if r.execution > forkchoice.Valid {
+		return r, fmt.Errorf("journal record with execution status %d, want at most %d", r.execution, forkchoice.Valid)
 	}
 	return r, nil
 }

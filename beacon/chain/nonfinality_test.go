@@ -14,10 +14,7 @@ import (
 	"github.com/cresset/cresset/beacon/types"
 )
 
-const (
-	branches = 16
-	gapSlots = 500
-)
+const branches = 16
 
 // schism is a network whose validators are split evenly over branches that none of them leaves: branch b has the validators whose
 // index is b modulo the number of branches, and a block in every slot that is b modulo it.
@@ -44,7 +41,11 @@ func (s *schism) block(branch int, slot types.Slot, who func(types.ValidatorInde
 	begin := time.Now()
 	outcome, err := s.ImportBlock(context.Background(), block, Gossip)
 	check(s.t, err)
-	if outcome != Applied {
+	switch outcome {
+	case Applied:
+	case Deferred: // its state took longer than an item may wait
+		s.until("the block's state is computed", func() bool { return s.Block(next.Root) != nil })
+	default:
 		s.t.Fatalf("block of slot %d on branch %d was %v", slot, branch, outcome)
 	}
 	if s.worst = max(s.worst, time.Since(begin)); s.Block(next.Root) == nil {
@@ -67,7 +68,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestWeeksWithoutFinality splits a network into 16 branches, with 500 empty slots in the middle, and lets it find together again. Memory
+// TestWeeksWithoutFinality splits a network into 16 branches, with up to 500 empty slots in the middle, and lets it find together again. Memory
 // stays what it was, every head is published within a quarter of its slot, and finality comes back at the epoch that the
 // specification says.
 func TestWeeksWithoutFinality(t *testing.T) {
@@ -86,14 +87,15 @@ func TestWeeksWithoutFinality(t *testing.T) {
 	perEpoch := types.Slot(w.net.Spec().SlotsPerEpoch)
 	quarter := w.clock.SlotDuration() / 4
 	var early uint64
-	gap := types.Slot(epochs/2) * perEpoch
+	gap, gapSlots := types.Slot(epochs/2)*perEpoch, min(500, types.Slot(epochs)*perEpoch/4)
+	measured := min(50*perEpoch, gap-1)
 	for slot := types.Slot(1); slot <= types.Slot(epochs)*perEpoch; slot++ {
 		w.at(slot, 10)
 		if gap <= slot && slot < gap+gapSlots {
 			continue
 		}
 		s.block(int(slot)%branches, slot, only(int(slot)%branches))
-		if slot == 50*perEpoch {
+		if slot == measured {
 			early = heap()
 		}
 	}
@@ -102,9 +104,9 @@ func TestWeeksWithoutFinality(t *testing.T) {
 		t.Fatalf("epoch %d was finalized", finalized)
 	}
 	ratio := float64(late) / float64(early)
-	t.Logf("%d epochs, %d blocks on %d branches: heap %.1f MiB at epoch 50, %.1f MiB at the end, %.3f times; slowest head %v of a slot of %v",
-		epochs, s.blocks, branches, float64(early)/(1<<20), float64(late)/(1<<20), ratio, s.worst.Round(time.Millisecond), w.clock.SlotDuration())
-	if early > 0 && ratio > 1.15 {
+	t.Logf("%d epochs, %d blocks on %d branches: heap %.1f MiB at slot %d, %.1f MiB at the end, %.3f times; slowest head %v of a slot of %v",
+		epochs, s.blocks, branches, float64(early)/(1<<20), measured, float64(late)/(1<<20), ratio, s.worst.Round(time.Millisecond), w.clock.SlotDuration())
+	if ratio > 1.15 {
 		t.Errorf("heap in use grew %.3f times, want at most 1.15", ratio)
 	}
 	if s.worst > quarter {

@@ -42,6 +42,9 @@ func (c *Chain) newPayload(ctx context.Context, fork params.Fork, request *trans
 			return engine.PayloadStatus{}, ctx.Err()
 		}
 		if !patient {
+			if errors.As(err, new(*engine.RPCError)) && !errors.Is(err, engine.MethodNotFound) { // it answers otherwise, so that nothing else tells of this
+				c.log.Warn("the execution client fails to check a payload, it is asked again in the next slot; look at its log", "error", err)
+			}
 			return engine.PayloadStatus{}, fmt.Errorf("%w: %w", ErrEngine, err)
 		}
 		if !warned {
@@ -182,14 +185,16 @@ func (c *Chain) importPayload(ctx context.Context, in *incomingPayload) (Outcome
 	case errors.Is(err, ErrEngine):
 		what = condition{kind: waitEngine}
 	case errors.Is(err, ErrStateBusy):
-		what = condition{kind: waitSlot, slot: c.clock.CurrentSlot() + 1}
+		what = c.stateCondition(root, types.Slot(in.signed.Message.Payload.SlotNumber))
 	default:
 		return 0, err
 	}
 	c.tellMissing(what, types.Slot(in.signed.Message.Payload.SlotNumber))
 	id := root
 	id[0] ^= 0xff // the envelope waits beside its block, not in its place
-	c.wait(since, what, id, in.bytes, types.Slot(in.signed.Message.Payload.SlotNumber), func(ctx context.Context) { _, _ = c.importPayload(ctx, in) })
+	c.wait(since, what, &deferredItem{
+		id: id, bytes: in.bytes, slot: types.Slot(in.signed.Message.Payload.SlotNumber), retry: func(ctx context.Context) { _, _ = c.importPayload(ctx, in) },
+	})
 	return Deferred, nil
 }
 
@@ -243,7 +248,7 @@ func (c *Chain) finishPayload(ctx context.Context, left *payloadLeft, block *Blo
 	execution := executionOf(status.Status)
 	if execution == forkchoice.Invalid {
 		c.invalidateAncestors(ctx, c.parentNode(block), (*types.Hash32)(status.LatestValidHash))
-		return 0, &RejectedError{block.Slot, block.Root, fmt.Errorf("execution client calls the payload %v: %s", status.Status, status.ValidationError)}
+		return 0, &RejectedError{block.Slot, block.Root, fmt.Errorf("%w: execution client calls it %v: %s", ErrInvalidPayload, status.Status, status.ValidationError)}
 	}
 	return c.submitPayload(ctx, &VerifiedPayload{in: left.in, execution: execution})
 }

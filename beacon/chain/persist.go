@@ -47,8 +47,9 @@ func (c *Chain) setBase(key store.StateKey, state *transition.State) {
 // finalJob is what is left to do on disk for a finalized checkpoint.
 type finalJob struct {
 	checkpoint types.Checkpoint
-	state      store.StateKey // the checkpoint's state
-	canonical  []slotRoot     // newly finalized, with the last one finalized before
+	state      store.StateKey    // the checkpoint's state
+	frozen     *transition.State // it, nil if it was not in memory
+	canonical  []slotRoot        // newly finalized, with the last one finalized before
 	orphans    []slotRoot
 }
 
@@ -134,7 +135,7 @@ func (p *persister) work(ctx context.Context) error {
 			return nil
 		}
 		for _, key := range states {
-			if err := p.writeState(key); err != nil {
+			if err := p.writeState(key, nil); err != nil {
 				return err
 			}
 		}
@@ -163,13 +164,15 @@ func (p *persister) work(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// writeState writes a state as a difference to the base. A block that is gone by now needs none.
-func (p *persister) writeState(key store.StateKey) error {
+// writeState writes a state as a difference to the base; nil for one that is to be looked for. A block that is gone by now needs none.
+func (p *persister) writeState(key store.StateKey, s *transition.State) error {
 	c := p.chain
 	if c.stored.has(key) {
 		return nil
 	}
-	s := c.states.latest(key.Root, key.Slot)
+	if s == nil {
+		s = c.states.latest(key.Root, key.Slot)
+	}
 	if s == nil || s.Slot != key.Slot {
 		if c.index.get(key.Root) == nil {
 			return nil
@@ -202,6 +205,9 @@ func (p *persister) writeData(root types.Root) error {
 	b := c.index.get(root)
 	if b == nil || c.spec.gloasAt(b.Slot) && !b.PayloadKnown() {
 		return nil
+	}
+	if c.uncommitted.get(root) != nil {
+		return nil // its commit takes what is held; what comes after that is asked for again when it is done
 	}
 	var signature types.BLSSignature
 	if !c.spec.gloasAt(b.Slot) {
@@ -251,13 +257,14 @@ func (p *persister) writeForkChoice(job *forkChoiceJob) error {
 // lost is deleted. If the process ends in the middle the next finalized checkpoint finds the rest.
 func (p *persister) followFinality(job *finalJob) error {
 	c := p.chain
-	if err := p.writeState(job.state); err != nil {
+	if err := p.writeState(job.state, job.frozen); err != nil {
 		return err
 	}
 	if err := p.moveToCold(job); err != nil {
 		return err
 	}
-	if c.epochOf(job.state.Slot) >= c.epochOf(p.base.Load().key.Slot)+c.cfg.BaseEpochs {
+	// Where the state was neither in memory nor can be computed, as finality has moved on meanwhile, a later one becomes the base.
+	if c.stored.has(job.state) && c.epochOf(job.state.Slot) >= c.epochOf(p.base.Load().key.Slot)+c.cfg.BaseEpochs {
 		if err := p.rebase(job.state); err != nil {
 			return err
 		}

@@ -1,12 +1,15 @@
 package chain
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"testing"
 
 	"github.com/cresset/cresset/beacon/params"
+	"github.com/cresset/cresset/beacon/store"
 	"github.com/cresset/cresset/beacon/store/kv"
+	"github.com/cresset/cresset/beacon/types"
 )
 
 // spoil damages one byte in the middle of every record whose key begins with a prefix, or deletes them.
@@ -77,4 +80,44 @@ func TestADiskWithoutAStateNeedsAnOperator(t *testing.T) {
 	if err := w.open(); !errors.As(err, new(*NeedsOperatorError)) {
 		t.Fatalf("got %v, want that an operator is needed", err)
 	}
+}
+
+// A finalized state that has left memory before it is written is computed from what is on disk: it becomes the base of others in its turn, and the chain goes on.
+func TestTheFinalizedStateIsWrittenWhenItHasLeftMemory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Fulu, func(cfg *Config) { cfg.StateBytes, cfg.BaseEpochs = 1, 1 })
+	tip, votes := w.net.Genesis(), []types.Attestation(nil)
+	for slot := types.Slot(1); slot <= 56; slot++ {
+		// Nothing but the disk knows of the states of before.
+		tip, votes = w.grow(tip, votes, slot, slot)
+		for b := range w.Blocks() {
+			if b.Root != tip.Root {
+				w.states.remove(b.Root)
+			}
+		}
+	}
+	finalized := w.Snapshot().Finalized
+	if finalized.Epoch < 4 {
+		t.Fatalf("epoch %d is finalized", finalized.Epoch)
+	}
+	w.until("the base follows", func() bool { return w.persist.base.Load().key.Root == finalized.Root })
+	// Blocks between the finalized one and the next epoch have their states too.
+	for b := w.Snapshot().Head; b != nil; b = b.Parent() {
+		w.states.remove(b.Root)
+		if _, err := w.StateAt(context.Background(), b.Root, b.Slot); err != nil {
+			t.Errorf("state of slot %d: %v", b.Slot, err)
+		}
+	}
+}
+
+// Finality may overtake a checkpoint before its state was written: then a later one becomes the base, and the chain goes on.
+func TestABaseThatIsGoneIsLeftOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Fulu, func(cfg *Config) { cfg.BaseEpochs = 1 })
+	tip, votes := w.grow(w.net.Genesis(), nil, 1, 40)
+	base := w.persist.base.Load().key
+	gone := &finalJob{state: store.StateKey{Root: types.Root{1}, Slot: base.Slot + 16}, canonical: []slotRoot{{base.Slot, base.Root}}}
+	check(t, w.persist.followFinality(gone))
+	w.grow(tip, votes, 41, 64)
+	w.until("the base follows", func() bool { return w.persist.base.Load().key.Root == w.Snapshot().Finalized.Root })
 }

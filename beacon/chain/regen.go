@@ -15,8 +15,35 @@ import (
 var errDeadline = errors.New("deadline of a state")
 
 // stateAt gives the state after a block, advanced to a slot not before the block's. It belongs to the caller. Who is not patient
-// gets ErrStateBusy if it is not at hand within a second.
+// gets ErrStateBusy if it is not at hand within a second, and what waits for it by then is tried again as soon as it is.
 func (c *Chain) stateAt(ctx context.Context, root types.Root, slot types.Slot, patient bool) (*transition.State, error) {
+	frozen, slot := c.stateNear(root, slot)
+	if frozen == nil {
+		if !patient {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, regenDeadline, errDeadline)
+			defer cancel()
+		}
+		var err error
+		key := flightKey{root, c.epochOf(slot)}
+		if frozen, err = c.gate.do(ctx, key, patient, func() (*transition.State, error) {
+			s, err := c.regenerate(root, slot)
+			if err == nil {
+				c.retry(c.deferred.take(c.stateCondition(root, slot)))
+			}
+			return s, err
+		}); err != nil {
+			c.countRegeneration(err)
+			return nil, fmt.Errorf("state of block %v at slot %d: %w", root, slot, err)
+		}
+		c.countRegeneration(nil)
+	}
+	s := frozen.Copy()
+	return s, c.advanceTo(root, s, slot)
+}
+
+// stateNear finds a state after a block in memory that is at most an epoch before a slot, nil if there is none, and the slot that it is to be advanced to.
+func (c *Chain) stateNear(root types.Root, slot types.Slot) (*transition.State, types.Slot) {
 	frozen := c.states.latest(root, slot)
 	if b := c.index.get(root); frozen == nil && b != nil && b.Parent() == nil {
 		// The state that is trusted may be that of an epoch's start after the block: there is no earlier one.
@@ -26,21 +53,29 @@ func (c *Chain) stateAt(ctx context.Context, root types.Root, slot types.Slot, p
 		}
 	}
 	if frozen == nil || c.epochOf(slot) > c.epochOf(frozen.Slot)+1 {
-		if !patient {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(ctx, regenDeadline, errDeadline)
-			defer cancel()
-		}
-		var err error
-		key := flightKey{root, c.epochOf(slot)}
-		if frozen, err = c.gate.do(ctx, key, func() (*transition.State, error) { return c.regenerate(root, slot) }); err != nil {
-			c.countRegeneration(err)
-			return nil, fmt.Errorf("state of block %v at slot %d: %w", root, slot, err)
-		}
-		c.countRegeneration(nil)
+		return nil, slot
 	}
-	s := frozen.Copy()
-	return s, c.advanceTo(root, s, slot)
+	return frozen, slot
+}
+
+// preState gives the state of a block's slot before the block. A state that has to be computed is not computed for whoever comes along: the
+// proposer's signature is checked first, by the head's registry. Proposers are active, so that they are in the registry of the finalized
+// state (is_eligible_for_activation), which all branches share: there is no other key for a proposer's index.
+func (c *Chain) preState(ctx context.Context, in *incomingBlock) (*transition.State, error) {
+	p, block := in.origin.policy(), &in.signed.Message
+	if near, _ := c.stateNear(block.ParentRoot, block.Slot); near == nil && p.verify {
+		if head := c.Snapshot().state; head != nil {
+			if err := c.verifyProposer(head.Copy(), in.root, in.signed); err != nil {
+				return nil, &RejectedError{block.Slot, in.root, err}
+			}
+		}
+	}
+	return c.stateAt(ctx, block.ParentRoot, block.Slot, p.patient)
+}
+
+// stateCondition is what an item waits for that needs the state after a block at a slot.
+func (c *Chain) stateCondition(root types.Root, slot types.Slot) condition {
+	return condition{kind: waitState, root: root, slot: c.startOf(c.epochOf(slot))}
 }
 
 // advanceTo brings a state to a slot, and keeps the state at the start of the slot's epoch on the way: everything that builds on
@@ -126,6 +161,14 @@ func (c *Chain) nearestState(root types.Root, slot types.Slot) (*transition.Stat
 		}
 		path = append(path, b)
 		limit = b.Slot
+		if b.Parent() == nil { // finalized: those before it are gone from the index, but a state that it builds on may be on disk
+			if stored, ok := c.stored.latest(b.ParentRoot, b.Slot); ok {
+				if s, err := c.loadState(store.StateKey{Root: b.ParentRoot, Slot: stored}); err == nil {
+					slices.Reverse(path)
+					return s, path, nil
+				}
+			}
+		}
 	}
 	return nil, nil, fmt.Errorf("no state of an ancestor is kept: %w", ErrUnknownBlock)
 }

@@ -105,6 +105,10 @@ func TestWhatNobodyHasToServeGoesFromDisk(t *testing.T) {
 					t.Errorf("%d columns and blobs of slot %d are on disk, want %d", got, slot, want)
 				}
 			}
+			// Nobody is told that older ones are here.
+			if oldest, parent, err := r.History(); err != nil || oldest != 8*5 || parent != r.roots[8*5-1] {
+				t.Errorf("blocks are here from slot %d on, after %v, %v; want slot %d, after %v", oldest, parent, err, 8*5, r.roots[8*5-1])
+			}
 			if r.Snapshot().Finalized.Epoch != 6 {
 				t.Fatalf("finalized epoch %d, want 6", r.Snapshot().Finalized.Epoch)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cresset/cresset/beacon/bls"
 	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
 )
@@ -19,21 +20,22 @@ func (c *Chain) ImportSegment(ctx context.Context, blocks []*types.SignedBeaconB
 	if err != nil {
 		return 0, err
 	}
-	known := 0
-	for ; known < len(incoming) && c.index.get(incoming[known].root) != nil; known++ {
-		if p := incoming[known].payload; p != nil {
+	known, err := c.knownFront(incoming)
+	if err != nil {
+		return 0, err
+	}
+	for i, in := range incoming[:known] {
+		if p := in.payload; p != nil && c.index.get(in.root) != nil {
 			if _, err := c.importPayload(ctx, p); err != nil {
-				return known + 1, fmt.Errorf("%w: %w", ErrPayload, err)
+				return i + 1, fmt.Errorf("%w: %w", ErrPayload, err)
 			}
 		}
 	}
 	verified, err := c.verifySegment(ctx, incoming[known:])
 	if len(verified) > 0 {
 		if applied := c.submitSegment(ctx, verified); applied != nil {
-			for known < len(incoming) && c.index.get(incoming[known].root) != nil {
-				known++
-			}
-			return known, errors.Join(applied, err)
+			known, disk := c.knownFront(incoming)
+			return known, errors.Join(applied, err, disk)
 		}
 	}
 	if err != nil {
@@ -49,6 +51,23 @@ func (c *Chain) ImportSegment(ctx context.Context, blocks []*types.SignedBeaconB
 		c.countBlock(v.in, Applied, nil)
 	}
 	return known + len(verified), err
+}
+
+// knownFront is how many blocks at the front of a segment are imported: they descend from the finalized block, or are not after it and on disk, for finality may
+// have moved into the segment since it was tried before.
+func (c *Chain) knownFront(incoming []*incomingBlock) (int, error) {
+	for i, in := range incoming {
+		if c.index.get(in.root) != nil {
+			continue
+		}
+		if in.signed.Message.Slot > c.Snapshot().FinalizedSlot {
+			return i, nil
+		}
+		if stored, err := c.store.HasBlock(in.root); err != nil || !stored {
+			return i, err
+		}
+	}
+	return len(incoming), nil
 }
 
 // incomingSegment checks that blocks are a run, and gives each its payload.
@@ -109,8 +128,7 @@ func (c *Chain) verifySegment(ctx context.Context, blocks []*incomingBlock) ([]*
 	if _, err := c.checkPlace(blocks[0]); err != nil {
 		return nil, err
 	}
-	first := &blocks[0].signed.Message
-	state, err := c.stateAt(ctx, first.ParentRoot, first.Slot, blocks[0].origin.policy().patient)
+	state, err := c.preState(ctx, blocks[0])
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +175,7 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, app
 		if i > 0 {
 			parent := verified[i-1]
 			if c.buildsOnPayload(parent.info, block) && parent.payload == nil {
-				failed = fmt.Errorf("block of slot %d builds on the payload of its parent: %w: %v", block.Slot, ErrUnknownParent, block.ParentRoot)
+				failed = &PayloadMissingError{block.Slot, block.ParentRoot}
 				break
 			}
 			state = state.Copy()
@@ -171,33 +189,32 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, app
 		}
 		var hooks transition.Hooks
 		if verify {
-			hooks.Signatures = signatures.of(i, block.Slot, false)
+			hooks.Signatures = signatures.of(block.Slot)
 		}
 		merge := mergeBlock(state, block)
 		if _, err := transition.ApplyBlock(state, in.signed, hooks); err != nil {
-			signatures.drop()
 			failed = &RejectedError{block.Slot, in.root, err}
 			break
 		}
 		v, err := c.describe(in, state)
 		if err != nil {
-			signatures.drop()
 			failed = err
 			break
 		}
 		v.merge = merge
 		verified = append(verified, v)
+		signatures.keep(i, false)
 		if applied != nil {
 			applied <- v
 		}
 		if in.payload != nil && verify {
-			left, err := leftOfPayload(state, in.payload, transition.Hooks{Signatures: signatures.of(i, block.Slot, true)})
+			left, err := leftOfPayload(state, in.payload, transition.Hooks{Signatures: signatures.of(block.Slot)})
 			if err != nil {
-				signatures.drop()
 				failed = &RejectedError{block.Slot, in.root, fmt.Errorf("%w: %w", ErrPayload, err)}
 				break
 			}
 			v.payload = left
+			signatures.keep(i, true)
 		}
 	}
 	if applied != nil {
@@ -215,43 +232,44 @@ func (c *Chain) runSegment(state *transition.State, blocks []*incomingBlock, app
 	return verified, failed
 }
 
-// segmentSignatures is the signatures of a run: of each block, and of payloads that came with them.
-type segmentSignatures []segmentBatch
-
-type segmentBatch struct {
-	*transition.SignatureBatch
-	block   int // of the run
-	payload bool
+// segmentSignatures is the signatures of a run in one batch, which begins with them while the next blocks are applied.
+type segmentSignatures struct {
+	batch bls.Batch
+	parts []signedPart
 }
 
-// of begins a batch for a block, or for its payload.
-func (s *segmentSignatures) of(block int, slot types.Slot, payload bool) *transition.SignatureBatch {
-	b := &transition.SignatureBatch{Of: fmt.Sprintf("slot %d", slot)}
-	*s = append(*s, segmentBatch{b, block, payload})
-	return b
+// signedPart is a block of the run, or the payload that came with it, and where its signatures end in the batch.
+type signedPart struct {
+	end, block int
+	payload    bool
 }
 
-// drop forgets the last batch, if there is one.
-func (s *segmentSignatures) drop() { *s = (*s)[:max(0, len(*s)-1)] }
+// of collects the signatures of a block, or of its payload.
+func (s *segmentSignatures) of(slot types.Slot) *transition.SignatureBatch {
+	return &transition.SignatureBatch{Of: fmt.Sprintf("slot %d", slot), Into: &s.batch}
+}
+
+// keep has what was collected last verified; without it, it is forgotten.
+func (s *segmentSignatures) keep(block int, payload bool) {
+	s.parts = append(s.parts, signedPart{s.batch.Len(), block, payload})
+}
 
 // verify verifies all at once. If some are wrong it tells the first block that they are in, with ErrPayload if they are in its payload.
-func (s segmentSignatures) verify() (wrong int, err error) {
-	var all transition.SignatureBatch
-	for _, b := range s {
-		all.Append(b.SignatureBatch)
+func (s *segmentSignatures) verify() (wrong int, err error) {
+	end := 0
+	if n := len(s.parts); n > 0 {
+		end = s.parts[n-1].end
 	}
-	if err = all.Verify(); err == nil {
-		return 0, nil
+	s.batch.Truncate(end)
+	var failed *bls.BatchError
+	if err = s.batch.Verify(); !errors.As(err, &failed) {
+		return 0, err
 	}
-	for _, b := range s {
-		if own := b.Verify(); own != nil {
-			if b.payload {
-				own = fmt.Errorf("%w: %w", ErrPayload, own)
-			}
-			return b.block, own
-		}
+	part := s.parts[slices.IndexFunc(s.parts, func(p signedPart) bool { return failed.Culprits[0] < p.end })]
+	if err = fmt.Errorf("verify signatures: %w", failed.Reasons[0]); part.payload {
+		err = fmt.Errorf("%w: %w", ErrPayload, err)
 	}
-	return 0, err
+	return part.block, err
 }
 
 // finishBlock has the execution client check the payload inside a block that the transition finds fine, and looks for its data.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cresset/cresset/beacon/engine/mock"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 )
@@ -212,8 +213,13 @@ func TestASegmentBringsItsPayloads(t *testing.T) {
 	}
 
 	n, err = w.ImportSegment(ctx, blocks, RangeSync, slices.Delete(slices.Clone(payloads), 7, 8)...)
-	if n != 8 || !errors.Is(err, ErrUnknownParent) {
+	var missing *PayloadMissingError
+	if n != 8 || !errors.As(err, &missing) || !errors.Is(err, ErrUnknownParent) || missing.Slot != 9 || missing.Parent != h.items[7].tip.Root {
 		t.Fatalf("%d blocks, %v; want 8: the one of slot 9 builds on a payload that is missing", n, err)
+	}
+	n, err = w.ImportSegment(ctx, blocks[8:], RangeSync)
+	if n != 0 || !errors.As(err, &missing) || missing.Slot != 9 || missing.Parent != h.items[7].tip.Root {
+		t.Fatalf("%d blocks, %v; want none: that of slot 9 builds on a payload that is missing", n, err)
 	}
 
 	n, err = w.ImportSegment(ctx, blocks, RangeSync, payloads...)
@@ -225,5 +231,59 @@ func TestASegmentBringsItsPayloads(t *testing.T) {
 		if b := w.index.get(i.tip.Root); !b.PayloadKnown() {
 			t.Errorf("the payload of slot %d is not known", i.tip.Slot)
 		}
+	}
+}
+
+// Finality may move into a run that fails late. What is imported of it then is known when the whole run is tried again, though it does not descend from the finalized block.
+func TestASegmentThatFinalityMovedIntoIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	for _, fork := range []params.Fork{params.Fulu, params.Gloas} {
+		t.Run(fork.String(), func(t *testing.T) {
+			w := newWorld(t, fork, nil)
+			blocks, h := w.run(6*8 + 3)
+			wrong := changed(blocks, len(blocks)-1, func(b *types.SignedBeaconBlock) { b.Message.StateRoot[0] ^= 1 })
+			n, err := w.ImportSegment(context.Background(), wrong, RangeSync, h.envelopes()[:max(0, len(h.envelopes())-1)]...)
+			if n != len(blocks)-1 || !errors.As(err, new(*RejectedError)) || w.Snapshot().FinalizedSlot == 0 {
+				t.Fatalf("%d of %d blocks, %v; slot %d is finalized", n, len(blocks), err, w.Snapshot().FinalizedSlot)
+			}
+			n, err = w.ImportSegment(context.Background(), blocks, RangeSync, h.envelopes()...)
+			if check(t, err); n != len(blocks) {
+				t.Errorf("%d of %d blocks", n, len(blocks))
+			}
+			w.wantHead(h.tip())
+			// What is not the chain's stays refused.
+			other := changed(blocks[:1], 0, func(b *types.SignedBeaconBlock) { b.Message.Body.Graffiti[0] ^= 1 })
+			if _, err := w.ImportSegment(context.Background(), other, RangeSync); !errors.As(err, new(*RejectedError)) {
+				t.Errorf("another block of slot 1: %v", err)
+			}
+		})
+	}
+}
+
+// A block whose payload the execution client calls invalid is rejected as such, and so is what builds on it: whoever passes it on may not be able to tell.
+func TestAnInvalidPayloadIsToldFromAWrongBlock(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, fork := range []params.Fork{params.Fulu, params.Gloas} {
+		t.Run(fork.String(), func(t *testing.T) {
+			w := newWorld(t, fork, nil)
+			blocks, h := w.run(6)
+			_, hash := executionHashes(fork, &blocks[3].Message.Body)
+			w.mock.SetFaults(mock.Faults{InvalidFrom: hash})
+			n, err := w.ImportSegment(ctx, blocks, RangeSync, h.envelopes()...)
+			if !errors.Is(err, ErrInvalidPayload) || !errors.As(err, new(*RejectedError)) {
+				t.Fatalf("%d blocks, %v; want an invalid payload", n, err)
+			}
+			if fork < params.Gloas {
+				if _, err := w.ImportBlock(ctx, blocks[4], Gossip); !errors.Is(err, ErrInvalidPayload) {
+					t.Errorf("a block on it: %v", err)
+				}
+			}
+		})
+	}
+	w := newWorld(t, params.Fulu, nil)
+	blocks, _ := w.run(3)
+	if _, err := w.ImportSegment(ctx, changed(blocks, 1, func(b *types.SignedBeaconBlock) { b.Message.StateRoot[0] ^= 1 }), RangeSync); errors.Is(err, ErrInvalidPayload) {
+		t.Errorf("a wrong state root is called an invalid payload: %v", err)
 	}
 }

@@ -176,7 +176,12 @@ func (c *Chain) resume() error {
 	if err != nil {
 		return fmt.Errorf("decode fork choice: %w", err)
 	}
+	if n := fc.ForgetInvalid(); n > 0 {
+		c.log.Warn("payloads that the execution client called invalid before this start are asked for again; if it says so again, look at it and at its version",
+			"payloads", n)
+	}
 	c.w.fc = fc
+	c.setBack()
 	for info := range fc.Blocks() {
 		b := &Block{Block: info.Block}
 		c.index.add(b)
@@ -241,20 +246,12 @@ func (c *Chain) applyRecord(r journalRecord) error {
 		return c.restoreBlock(r.root, r.execution, r.arrived)
 	case journalPayload:
 		return c.restorePayload(r.root, r.execution)
-	case journalValid:
+	default:
 		if err := c.w.fc.SetPayloadValid(r.root); err != nil {
 			return err
 		}
 		c.syncExecution(c.index.get(r.root))
 		return nil
-	default:
-		removed, err := c.w.fc.SetPayloadInvalid(r.root, r.latestValid)
-		for _, root := range removed {
-			if b := c.index.get(root); b != nil {
-				b.execution.Store(uint32(forkchoice.Invalid))
-			}
-		}
-		return err
 	}
 }
 

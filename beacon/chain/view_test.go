@@ -148,14 +148,16 @@ func TestTheViewFollowsThePayloadCommittee(t *testing.T) {
 	rules := w.rules()
 	data := types.PayloadAttestationData{BeaconBlockRoot: tip.Root, Slot: 4}
 	root := types.ComputeSigningRoot(types.HashTreeRoot(&data), tip.State.GetDomain(params.DomainPTCAttester(), 0))
+	var votes []*gossip.CheckedPayloadAttestation
 	for _, member := range slices.Compact(slices.Sorted(slices.Values(committee))) {
 		m := &types.PayloadAttestationMessage{ValidatorIndex: member, Data: data, Signature: keys.SignAll([]uint64{uint64(member)}, root)}
 		checked, d := rules.PayloadAttestationMessage(w.arrival(), m).Finish()
 		if d.Verdict != gossip.Accept {
 			t.Fatal(d)
 		}
-		check(t, w.ImportPayloadAttestation(context.Background(), checked.Message()))
+		votes = append(votes, checked)
 	}
+	check(t, w.ApplyPayloadAttestations(context.Background(), votes))
 	if w.View().Head().BuildOnFull {
 		t.Error("a payload that most have not seen is to be built on")
 	}
@@ -305,4 +307,26 @@ func TestAnInvalidPayloadIsNobodysFaultOnGossip(t *testing.T) {
 			t.Errorf("block of slot %d: %v", block.Message.Slot, d)
 		}
 	}
+}
+
+// Where the first slot of a finalized epoch has no block, a block in it, or before it, on the checkpoint's one is ruled out: gossip is not told of it any more.
+func TestABlockThatTheFinalizedCheckpointExcludesIsForgotten(t *testing.T) {
+	w := newWorld(t, params.Fulu, nil)
+	tip, votes := w.grow(w.net.Genesis(), nil, 1, 14)
+	excluded := w.step(tip, 16, nil)
+	if w.Block(excluded.Root) == nil {
+		t.Fatal("the block is not known")
+	}
+	tip, _ = w.grow(tip, votes, 17, 4*8)
+	if got, want := w.Snapshot().Finalized.Epoch, types.Epoch(2); got != want {
+		t.Fatalf("finalized epoch %d, want %d", got, want)
+	}
+	w.wantHead(tip)
+	if _, known := w.View().Block(excluded.Root); known || w.Block(excluded.Root) != nil {
+		t.Error("gossip knows a block that the finalized checkpoint excludes")
+	}
+	w.until("it is deleted", func() bool { stored, err := w.store.HasBlock(excluded.Root); check(t, err); return !stored })
+	w.shut()
+	check(t, w.open())
+	w.wantHead(tip)
 }

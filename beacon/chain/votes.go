@@ -129,11 +129,16 @@ func (c *Chain) VerifyAttestation(ctx context.Context, a *types.Attestation) (*V
 	}}, nil
 }
 
-// ApplyAttestations counts votes. Those of the present slot wait for the next one, as the specification wants.
+// ApplyAttestations counts votes, which may move the head. Those of the present slot wait for the next one, as the specification wants.
 func (c *Chain) ApplyAttestations(ctx context.Context, votes []*VerifiedAttestation) error {
 	return c.do(ctx, c.inbox.votes, func() {
+		c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
+		late := false
 		for _, v := range votes {
-			c.applyVote(v.vote)
+			late = c.applyVote(v.vote) || late
+		}
+		if late {
+			c.updateHead("late votes")
 		}
 	})
 }
@@ -191,24 +196,30 @@ func (c *Chain) ImportPayloadAttestation(ctx context.Context, m *types.PayloadAt
 	if err := hooks.Signatures.Verify(); err != nil {
 		return err
 	}
-	return c.applyPayloadVote(ctx, m)
+	refused, err := c.applyPayloadVotes(ctx, m)
+	if err != nil {
+		return err
+	}
+	return refused
 }
 
 // votesHeld bounds the votes that wait for their slot to be over, in bytes.
 const votesHeld = 64 << 20
 
-// applyVote counts a vote, or keeps it until its slot is over. Only the writer calls it.
-func (c *Chain) applyVote(v forkchoice.Attestation) {
+// applyVote counts a vote, which it tells, or keeps it until its slot is over. Only the writer calls it.
+func (c *Chain) applyVote(v forkchoice.Attestation) (counted bool) {
 	if v.Slot >= c.clock.CurrentSlot() {
 		if size := voteSize(&v); c.w.heldBytes+size <= votesHeld {
 			c.w.heldBytes += size
 			c.w.held = append(c.w.held, v)
 		}
-		return
+		return false
 	}
 	if err := c.w.fc.OnAttestation(&v, false); err != nil {
 		c.log.Debug("a vote does not count", "slot", v.Slot, "block", v.BlockRoot, "error", err)
+		return false
 	}
+	return true
 }
 
 func voteSize(v *forkchoice.Attestation) int { return 160 + 8*len(v.Attesting) }

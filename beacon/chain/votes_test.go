@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cresset/cresset/beacon/params"
@@ -43,6 +44,32 @@ func (w *world) held() (votes, bytes int) {
 	w.t.Helper()
 	check(w.t, w.do(context.Background(), w.inbox.urgent, func() { votes, bytes = len(w.w.held), w.w.heldBytes }))
 	return votes, bytes
+}
+
+// Who proposes asks at the start of its slot, and may be before the tick that counts the votes of the slot before.
+func TestAProposalCountsTheVotesOfTheSlotBefore(t *testing.T) {
+	t.Parallel()
+	w, a, b := forked(t, params.Fulu)
+	loser := a
+	if w.Snapshot().Head.Root == a.Root {
+		loser = b
+	}
+	w.vote(loser, 4, simnet.Everyone)
+	begun, release := make(chan struct{}), make(chan struct{})
+	var busy sync.WaitGroup
+	var blocked, asked error
+	busy.Go(func() { blocked = w.do(context.Background(), w.inbox.urgent, func() { close(begun); <-release }) })
+	<-begun
+	var node forkchoice.Node
+	busy.Go(func() { node, asked = w.ProposerHead(context.Background(), 5) })
+	w.until("the question waits", func() bool { return len(w.inbox.urgent) == 1 })
+	w.time.Set(w.clock.StartOf(5)) // the tick comes after it
+	close(release)
+	busy.Wait()
+	check(t, errors.Join(blocked, asked))
+	if node.Root != loser.Root {
+		t.Errorf("the proposer builds on %v, want the block that all have voted for, %v", node.Root, loser.Root)
+	}
 }
 
 // "Attestations can only affect the fork choice of subsequent slots." (on_attestation)
@@ -152,8 +179,7 @@ func TestAVoteThatContradictsItselfDoesNotCount(t *testing.T) {
 		t.Fatal("votes that contradict themselves moved the head")
 	}
 	vote(types.AttestationData{Slot: 4, BeaconBlockRoot: loser.Root, Target: right})
-	w.at(7, 0)
-	w.wantHead(loser)
+	w.wantHead(loser) // at once: their slot is over
 }
 
 func TestVotesThatWaitAreBoundedInBytes(t *testing.T) {

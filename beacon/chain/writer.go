@@ -88,6 +88,7 @@ func (c *Chain) tick(ctx context.Context) {
 // onSlot lets fork choice know the time, counts the votes of the slot before, and runs the fast confirmation rule once.
 // Spec: on_tick (phase0), on_fast_confirmation (phase0/fast-confirmation.md).
 func (c *Chain) onSlot() {
+	c.setBack()
 	c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
 	c.releaseVotes()
 	c.updateHead("slot")
@@ -104,6 +105,17 @@ func (c *Chain) onSlot() {
 	}
 }
 
+// setBack has fork choice follow a clock that was ahead by more than a slot and has been put right: it would judge what comes by the wrong time
+// for as long as the clock was ahead. Less than that passes by itself.
+func (c *Chain) setBack() {
+	was, now := c.w.fc.GetCurrentSlot(), c.clock.CurrentSlot()
+	if was <= now+1 || !c.w.fc.SetBack(c.clock.MillisecondsSinceGenesis()) {
+		return
+	}
+	c.w.confirmed, c.w.saved = 0, 0 // the rule runs in this slot, and what is on disk has the wrong time too
+	c.log.Warn("fork choice had the time of a clock that was ahead, and goes on with the right one", "slot", now, "was", was)
+}
+
 // fail stops the writer.
 func (c *Chain) fail(err error) {
 	if c.w.fatal == nil {
@@ -112,13 +124,16 @@ func (c *Chain) fail(err error) {
 	}
 }
 
-// ProposerHead is the node to build the block of a slot on: the head, or its parent where the head came too late to stay.
+// ProposerHead is the node to build the block of a slot on: the head, or its parent where the head came too late to stay. It may be asked for before
+// the slot's tick, so that it counts the votes of the slot before itself.
 // Spec: get_proposer_head (phase0; modified gloas).
 func (c *Chain) ProposerHead(ctx context.Context, slot types.Slot) (forkchoice.Node, error) {
 	var node forkchoice.Node
 	var err error
 	run := c.do(ctx, c.inbox.urgent, func() {
 		c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
+		c.releaseVotes()
+		c.updateHead("proposal")
 		if node, err = c.w.fc.GetHead(); err != nil {
 			return
 		}

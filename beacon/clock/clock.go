@@ -2,7 +2,9 @@ package clock
 
 import (
 	"context"
+	"log/slog"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/cresset/cresset/beacon/params"
@@ -71,19 +73,35 @@ func (c *Clock) StartOf(slot types.Slot) time.Time {
 	return c.genesis.Add(time.Duration(slot) * c.slot)
 }
 
+// At is so many milliseconds into a slot.
+func (c *Clock) At(slot types.Slot, ms uint64) time.Time {
+	return c.StartOf(slot).Add(time.Duration(ms) * time.Millisecond)
+}
+
 // SinceStart is how much of the present slot is over; negative before genesis.
 func (c *Clock) SinceStart() time.Duration { return c.Now().Sub(c.StartOf(c.CurrentSlot())) }
 
+// maxSleep bounds a sleep: timers run by what has passed and not by the clock, which somebody may set meanwhile.
+const maxSleep = time.Second
+
+// maxBack is how many slots a clock may go back without anything being done again: one that is put right by a little goes back over the start of a slot too.
+const maxBack = 1
+
 // WaitUntil returns at a time, or with the context's error before it.
 func (c *Clock) WaitUntil(ctx context.Context, t time.Time) error {
+	return c.WaitFor(ctx, func() time.Time { return t })
+}
+
+// WaitFor is WaitUntil for a time that is asked for again and again, as it is another one once the clock was set back.
+func (c *Clock) WaitFor(ctx context.Context, due func() time.Time) error {
 	for {
-		left := t.Sub(c.Now())
+		left := due().Sub(c.Now())
 		if left <= 0 {
 			return nil
 		}
-		due, stop := c.source.After(left)
+		over, stop := c.source.After(min(left, maxSleep))
 		select {
-		case <-due:
+		case <-over:
 		case <-ctx.Done():
 			stop()
 			return ctx.Err()
@@ -95,18 +113,56 @@ func (c *Clock) WaitUntil(ctx context.Context, t time.Time) error {
 func (c *Clock) After(d time.Duration) (<-chan time.Time, func()) { return c.source.After(d) }
 
 // Slots calls f once for every slot after one that was handled already, as soon as it begins, until the context ends. Where several
-// began while f ran it is called for the last of them: f reads the present slot from the clock.
+// began while f ran it is called for the last of them: f reads the present slot from the clock. Once the clock was set back it begins again with the present slot.
 func (c *Clock) Slots(ctx context.Context, handled types.Slot, f func()) error {
 	for {
-		if now := c.CurrentSlot(); now > handled {
-			handled = now
-			f()
-			continue
-		}
-		if err := c.WaitUntil(ctx, c.StartOf(handled+1)); err != nil {
+		err := c.WaitFor(ctx, func() time.Time {
+			if now := c.CurrentSlot(); now+maxBack < handled {
+				return c.StartOf(now)
+			}
+			return c.StartOf(handled + 1)
+		})
+		if err != nil {
 			return err
 		}
+		handled = c.CurrentSlot()
+		f()
 	}
+}
+
+// EachSlot calls f on a goroutine of its own for every slot from the first one on, as soon as the slot begins, until the context ends, and then waits for all
+// that still run. Slots during which the process stood still are left out. Once the clock was set back it begins again with the present slot.
+func (c *Clock) EachSlot(ctx context.Context, first types.Slot, f func(types.Slot)) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	for {
+		err := c.WaitFor(ctx, func() time.Time {
+			if now := c.CurrentSlot(); now+maxBack+1 < first {
+				first = now
+			}
+			return c.StartOf(first)
+		})
+		if err != nil {
+			return err
+		}
+		slot := max(first, c.CurrentSlot())
+		running.Go(func() { f(slot) })
+		first = slot + 1
+	}
+}
+
+// Watch tells the log, until the context ends, whenever the clock was set back so far that what is done in every slot begins again.
+func (c *Clock) Watch(ctx context.Context, log *slog.Logger) error {
+	last := c.CurrentSlot()
+	return c.WaitFor(ctx, func() time.Time {
+		now := c.CurrentSlot()
+		if now+maxBack < last {
+			log.Warn("the clock was set back, and what is done in every slot begins again with the present one; look at what keeps the machine's time",
+				"slot", now, "was", last)
+		}
+		last = now
+		return c.Now().Add(maxSleep) // which never comes
+	})
 }
 
 // Until gives a context that ends at a time, or with its parent.

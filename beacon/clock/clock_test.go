@@ -1,9 +1,15 @@
 package clock
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,3 +150,93 @@ func TestUntil(t *testing.T) {
 		}
 	})
 }
+
+// Every slot from the first one on is told of when it begins, slot 0 too, whatever those before it still do; all are waited for.
+func TestEachSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Config{Spec: params.Mainnet(), GenesisTime: uint64(time.Now().Unix()) + 5})
+		ctx, cancel := context.WithCancel(t.Context())
+		told := make(chan types.Slot, 8)
+		var ended atomic.Int64
+		err := c.EachSlot(ctx, 0, func(slot types.Slot) {
+			if into := c.Now().Sub(c.StartOf(slot)); into != 0 {
+				t.Errorf("slot %d is told of %v late", slot, into)
+			}
+			told <- slot
+			if slot == 3 {
+				cancel()
+			}
+			time.Sleep(30 * time.Second)
+			ended.Add(1)
+		})
+		close(told)
+		want := types.Slot(0)
+		for slot := range told {
+			if slot != want {
+				t.Errorf("slot %d is told of, want %d", slot, want)
+			}
+			want++
+		}
+		if !errors.Is(err, context.Canceled) || want != 4 || ended.Load() != 4 {
+			t.Errorf("ended with %v after %d slots, %d of them done; want 4 and 4", err, want, ended.Load())
+		}
+	})
+}
+
+// A machine that began with a clock hours ahead has it put right: slots go on with the present one within a second and not hours later, and the log says so once.
+// One that is put right by less than a slot does nothing again.
+func TestSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, source := at(t, 1000*12*time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		var log bytes.Buffer
+		var each, slots []types.Slot
+		var running sync.WaitGroup
+		running.Go(func() { _ = c.EachSlot(ctx, 1000, func(s types.Slot) { each = append(each, s) }) })
+		running.Go(func() { _ = c.Slots(ctx, 999, func() { slots = append(slots, c.CurrentSlot()) }) })
+		running.Go(func() { _ = c.Watch(ctx, slog.New(slog.NewTextHandler(&log, nil))) })
+		step := func(move func(time.Time), to time.Time) {
+			synctest.Wait()
+			move(to)
+			synctest.Wait()
+		}
+		step(source.Set, c.StartOf(1001))
+		step(source.SetBack, c.StartOf(1001).Add(-100*time.Millisecond))
+		step(source.Set, c.At(1001, 2000))
+		step(source.Set, c.StartOf(1002))
+		step(source.SetBack, c.At(400, 3000))
+		step(source.Set, c.At(400, 4000))
+		step(source.Set, c.StartOf(401))
+		cancel()
+		running.Wait()
+		if want := "[1000 1001 1002 400 401]"; fmt.Sprint(each) != want || fmt.Sprint(slots) != want {
+			t.Errorf("each slot %v, slots %v, want %s", each, slots, want)
+		}
+		if text := log.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "slot=400 was=1002") {
+			t.Errorf("the log is %q", text)
+		}
+	})
+}
+
+// A clock that is set on is noticed within a second of a wait for a time years away: a machine without a clock of its own begins in 1970.
+func TestSetOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ahead := new(atomic.Int64)
+		c := New(Config{Spec: params.Mainnet(), GenesisTime: uint64(time.Now().Add(20 * 365 * 24 * time.Hour).Unix()), Source: set{ahead}})
+		begin := time.Now()
+		go func() {
+			time.Sleep(time.Minute)
+			ahead.Store(int64(21 * 365 * 24 * time.Hour))
+		}()
+		if err := c.WaitUntil(t.Context(), c.StartOf(1)); err != nil || time.Since(begin) > time.Minute+time.Second {
+			t.Errorf("noticed after %v (%v), want 1m1s", time.Since(begin), err)
+		}
+	})
+}
+
+// set is a machine's clock that somebody sets: its timers do not know of that.
+type set struct{ ahead *atomic.Int64 }
+
+func (s set) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+
+func (s set) After(d time.Duration) (<-chan time.Time, func()) { return System{}.After(d) }

@@ -48,6 +48,17 @@ func (m *Manual) Now() time.Time {
 	return m.mu.now
 }
 
+// SetBack moves the source to an earlier time, as somebody does who sets a machine's clock: who waits for a duration waits no longer for that.
+func (m *Manual) SetBack(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	by := m.mu.now.Sub(now)
+	m.mu.now = now
+	for c, due := range m.mu.waiting {
+		m.mu.waiting[c] = due.Add(-by)
+	}
+}
+
 // Set moves the source on; a time before the present one is ignored. All that wait for a time up to it receive.
 func (m *Manual) Set(now time.Time) {
 	m.mu.Lock()

@@ -12,6 +12,8 @@ type Validator struct {
 	Expected   prometheus.Gauge
 	HeadRight  prometheus.Gauge
 	TargetGood prometheus.Gauge
+
+	Distance, WorstDistance prometheus.Gauge
 }
 
 // NewValidator adds the metrics of the validator client.
@@ -25,5 +27,8 @@ func NewValidator(r *Registry) *Validator {
 		Expected:   r.Gauge("cresset_validator_expected_votes", "Votes of the last judged epoch that should be in blocks."),
 		HeadRight:  r.Gauge("cresset_validator_right_heads", "Votes of the last judged epoch with the right head."),
 		TargetGood: r.Gauge("cresset_validator_right_targets", "Votes of the last judged epoch with the right target."),
+
+		Distance:      r.Gauge("cresset_validator_inclusion_distance_mean", "Slots from a vote of the last judged epoch to the block that includes it, on average."),
+		WorstDistance: r.Gauge("cresset_validator_inclusion_distance_worst", "Slots from a vote of the last judged epoch to the block that includes it, at worst."),
 	}
 }

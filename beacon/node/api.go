@@ -59,7 +59,7 @@ func (n *node) answer() error {
 			data, err := producer.Sidecars(n.kzg, n.spec, signed, blobs, proofs)
 			return router.Data(data), err
 		}
-		parts.Topics = append(parts.Topics, gossipTopics...)
+		parts.Topics = append(append(parts.Topics, topicLightFinality, topicLightOptimistic), gossipTopics...)
 		parts.Publisher, parts.Duties, parts.Witness = n.net.router, n.net.subnets, n.net.rules.Seen()
 	}
 	return n.api.SetChain(parts)

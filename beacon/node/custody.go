@@ -1,6 +1,9 @@
 package node
 
 import (
+	"context"
+	"errors"
+
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
@@ -12,25 +15,38 @@ type custody struct {
 	since  types.Slot
 }
 
-// readCustody is what the node keeps after a start: what it was told to, or more if it once had validators that asked for more.
-// Spec: CUSTODY_REQUIREMENT (fulu/das-core.md); "The previous (highest) custody_group_count SHOULD persist across node restarts" (fulu/validator.md).
-func (n *node) readCustody() (custody, error) {
-	want := custody{groups: n.spec.CustodyRequirement}
-	if n.cfg.Networking.Supernode {
-		want.groups = n.spec.NumberOfCustodyGroups
-	}
-	groups, since, err := n.store.Custody()
-	if err != nil {
-		return want, err
-	}
-	if had := (custody{min(groups, n.spec.NumberOfCustodyGroups), since}); had.groups >= want.groups {
-		return had, nil
-	}
-	return want, nil
+// custodyAsked is what the custody that validators ask for was last worked out from.
+type custodyAsked struct {
+	finalized types.Root
+	arrivals  uint64
 }
 
-// custodyColumns is the columns that the node keeps: those that follow from its name, or all of them for a node without a network, which has nobody to ask for
-// one later. Spec: get_custody_groups, compute_columns_for_custody_group (fulu).
+// readCustody is what the node keeps after a start: what it kept before, as it has the columns of no more. The first time it is what it is told to, from the
+// first block on: blocks that are here already came to a node without a network, which keeps all columns. Spec: "The previous (highest) custody_group_count SHOULD persist across node restarts" (fulu/validator.md).
+func (n *node) readCustody() (custody, error) {
+	groups, since, err := n.store.Custody()
+	if err != nil || groups > 0 {
+		return custody{min(groups, n.spec.NumberOfCustodyGroups), since}, err
+	}
+	first := custody{groups: n.custodyTold()}
+	return first, n.noteCustody(first)
+}
+
+// custodyTold is how many groups the node is to keep whoever uses it. Spec: CUSTODY_REQUIREMENT (fulu/das-core.md).
+func (n *node) custodyTold() uint64 {
+	if n.cfg.Networking.Supernode {
+		return n.spec.NumberOfCustodyGroups
+	}
+	return n.spec.CustodyRequirement
+}
+
+// columnsOf is the columns of so many custody groups of this node's: those that follow from its name. Spec: get_custody_groups,
+// compute_columns_for_custody_group (fulu).
+func (n *node) columnsOf(groups uint64) ([]uint64, error) {
+	return n.net.host.Columns(n.net.host.ID(), groups)
+}
+
+// custodyColumns is the columns that the node keeps: all of them for a node without a network, which has nobody to ask for one later.
 func (n *node) custodyColumns() ([]uint64, error) {
 	if n.net == nil {
 		columns := make([]uint64, n.spec.NumberOfColumns)
@@ -39,23 +55,23 @@ func (n *node) custodyColumns() ([]uint64, error) {
 		}
 		return columns, nil
 	}
-	return n.net.host.Columns(n.net.host.ID(), n.net.custody.groups)
+	return n.columnsOf(n.net.keeps().groups)
 }
 
-// growCustody keeps more columns from the next slot on if the validators that use this node ask for that. It never keeps less.
-//
-// The balances are those of the head's state, which is at hand and newer than the finalized one that the specification names.
+// growCustody keeps more columns from the next slot on if the node is told to, or if the validators that use it ask for that. It never keeps less.
 // Spec: "Validator custody" (fulu/validator.md).
-func (n *node) growCustody(slot types.Slot) error {
-	state, ok := n.chain.View().HeadState()
-	if !ok {
-		return nil // it is so for a moment; the next slot is soon enough
+func (n *node) growCustody(ctx context.Context, slot types.Slot) error {
+	asked, groups, err := n.custodyOfValidators(ctx)
+	if err != nil {
+		return err
 	}
-	groups := n.net.subnets.CustodyGroups(state)
-	if groups <= n.net.custody.groups {
+	groups = max(groups, n.custodyTold())
+	before := n.net.keeps()
+	if groups <= before.groups {
+		n.net.asked = asked
 		return nil
 	}
-	grown := custody{groups: groups, since: n.net.custody.since}
+	grown := custody{groups: groups, since: before.since}
 	missing, err := n.lacksColumns()
 	if err != nil {
 		return err
@@ -63,20 +79,106 @@ func (n *node) growCustody(slot types.Slot) error {
 	if missing {
 		grown.since = slot + 1
 	}
-	batch := n.store.NewBatch()
-	batch.PutCustody(grown.groups, grown.since)
-	if err := batch.Commit(true); err != nil {
-		return err
-	}
-	n.log.Info("the node keeps more columns for its validators", "custody groups", grown.groups, "before", n.net.custody.groups, "from slot", grown.since)
-	n.net.custody = grown
-	columns, err := n.custodyColumns()
+	columns, err := n.columnsOf(groups)
 	if err != nil {
 		return err
 	}
-	n.chain.SetCustody(columns)
+	n.chain.SetCustody(columns) // before it is noted that they are kept, so that nobody finds the past whole by the columns of before
+	if err := n.setCustody(grown); err != nil {
+		return err
+	}
+	n.log.Info("the node keeps more columns", "custody groups", grown.groups, "before", before.groups, "from slot", grown.since)
+	n.net.asked = asked
 	n.net.peering.SetCustody(grown.groups, grown.since)
 	return nil
+}
+
+// custodyOfValidators is how many groups the validators that use the node ask for, by their balances in the finalized state, and what that was worked out from; none if
+// it is what was looked at last.
+func (n *node) custodyOfValidators(ctx context.Context) (custodyAsked, uint64, error) {
+	asked := custodyAsked{n.chain.Snapshot().Finalized.Root, n.net.subnets.Arrivals()}
+	if asked == n.net.asked || asked.arrivals == 0 {
+		return n.net.asked, 0, nil
+	}
+	block := n.chain.Block(asked.finalized)
+	if block == nil {
+		return n.net.asked, 0, nil // a later one is finalized already; the next slot is soon enough
+	}
+	state, err := n.chain.StateAt(ctx, block.Root, block.Slot)
+	if errors.Is(err, chain.ErrStateBusy) || errors.Is(err, chain.ErrUnknownBlock) {
+		return n.net.asked, 0, nil
+	}
+	if err != nil {
+		return n.net.asked, 0, err
+	}
+	return asked, n.net.subnets.CustodyGroups(state.Frozen()), nil
+}
+
+// keeps is what the node keeps now.
+func (w *peerNetwork) keeps() custody {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mu.custody
+}
+
+// setCustody notes what the node keeps, on disk first.
+func (n *node) setCustody(c custody) error {
+	n.net.mu.Lock()
+	defer n.net.mu.Unlock()
+	return n.setCustodyLocked(c)
+}
+
+func (n *node) setCustodyLocked(c custody) error {
+	if err := n.noteCustody(c); err != nil {
+		return err
+	}
+	n.net.mu.custody = c
+	return nil
+}
+
+func (n *node) noteCustody(c custody) error {
+	batch := n.store.NewBatch()
+	batch.PutCustody(c.groups, c.since)
+	return batch.Commit(true)
+}
+
+// gaps is where custody begins to be whole. It implements driver.Custody.
+type gaps struct{ *node }
+
+// Gaps implements driver.Custody. Where nothing is missing any more, earliest_available_slot moves back.
+//
+// Spec: "If the node decides to backfill due to the custody_group_count change, the earliest_available_slot field in the status RPC message MAY be updated with
+// progressively lower values as the backfill process advances" (fulu/validator.md).
+func (g gaps) Gaps(below types.Slot, most int) ([]chain.Gap, types.Slot, error) {
+	first, err := types.ComputeStartSlotAtEpoch(g.spec, g.spec.FuluForkEpoch)
+	if err != nil {
+		return nil, 0, nil // no block has columns
+	}
+	first = max(first, params.GenesisSlot+1)
+	have := g.net.keeps()
+	if have.since <= first {
+		return nil, 0, nil
+	}
+	found, reached, whole, err := g.chain.Gaps(min(below, have.since), first, most)
+	if err != nil {
+		return nil, 0, err
+	}
+	if reached <= first {
+		reached = 0
+	}
+	if below < have.since || whole == have.since {
+		return found, reached, nil
+	}
+	g.net.mu.Lock()
+	defer g.net.mu.Unlock()
+	if g.net.mu.custody != have {
+		return nil, 0, nil // it has grown meanwhile, and other columns are missing
+	}
+	if err := g.setCustodyLocked(custody{have.groups, whole}); err != nil {
+		return nil, 0, err
+	}
+	g.net.peering.SetCustodySince(whole)
+	return found, reached, nil
 }
 
 // looked is how many blocks are looked at for blobs.

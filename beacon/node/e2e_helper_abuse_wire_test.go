@@ -6,6 +6,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -149,4 +153,23 @@ func politeAnswers(spec *params.Spec, digests *reqresp.Digests, c *clock.Clock, 
 func politeNumber(ctx context.Context, call *reqresp.Call, _ *reqresp.Uint64) error {
 	one := uint64(1)
 	return call.Send(ctx, 0, ssz.Uint(&one))
+}
+
+// counters reads the node's metrics.
+func (n *node) counters() map[string]float64 {
+	r := httptest.NewRecorder()
+	n.metrics.Handler().ServeHTTP(r, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	out := map[string]float64{}
+	for line := range strings.SplitSeq(r.Body.String(), "\n") {
+		name, value, ok := strings.Cut(line, "} ")
+		if name += "}"; !ok {
+			if name, value, ok = strings.Cut(line, " "); !ok {
+				continue
+			}
+		}
+		if v, err := strconv.ParseFloat(value, 64); err == nil {
+			out[name] = v
+		}
+	}
+	return out
 }

@@ -3,24 +3,31 @@
 package node
 
 import (
+	"cmp"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	pb "github.com/libp2p/go-libp2p-pubsub/pb"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/gossip"
+	"github.com/cresset/cresset/gossip/subnets"
 	"github.com/cresset/cresset/sync/reqresp"
 )
 
 // BenchmarkMemory prints what a node needs on a chain with 2.4 million validators, of whom one million are active: how the heap grows with each part, and the
-// resident size of the process with the states of 64 full blocks in memory and 100 peers on the loopback interface. What the process has besides the node, the
-// maker of the chain and the peers' own ends, is in it.
+// resident size of the process with the states of 64 full blocks in memory and 100 peers on the loopback interface, who send all votes of a slot: at its
+// highest, and after it. What the process has besides the node, the maker of the chain and the peers' own ends, is in it.
 func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		before := heap()
@@ -34,7 +41,12 @@ func BenchmarkMemory(b *testing.B) {
 		grown("a node that has imported the blocks, with 64 states")
 		peers := connectPeers(b, n, 100)
 		grown("100 peers, with their own ends")
-		b.Logf("%6.0f MiB  resident, %.0f MiB after unused memory was given back", resident(b), func() float64 { debug.FreeOSMemory(); return resident(b) }())
+		highest := n.hearSlot(b, c, peers)
+		b.Logf("%6.0f MiB  resident after the slot, %.0f MiB at its highest", resident(b), highest)
+		grown("the votes of a slot: seen, pooled, counted")
+		debug.FreeOSMemory()
+		b.Logf("%6.0f MiB  resident after unused memory was given back", resident(b))
+		b.ReportMetric(highest, "MiB-highest")
 		b.ReportMetric(resident(b), "MiB-resident")
 		for _, p := range peers {
 			p.close()
@@ -89,4 +101,89 @@ func connectPeers(b *testing.B, n *benchNode, count int) (all []*wirePeer) {
 		b.Logf("%d of %d peers stay", have, count)
 	}
 	return all
+}
+
+// hearSlot has the peers send the votes of all validators of a slot, two of them each vote, in a third of it, to a node that is on all attestation subnets, and waits
+// until it has accepted all of them. It gives the highest resident size of the process meanwhile.
+func (n *benchNode) hearSlot(b *testing.B, c *benchChain, peers []*wirePeer) (highest float64) {
+	_, genesis, err := n.store.Genesis()
+	check(b, err)
+	topics := gossip.NewNetwork(n.spec, genesis)
+	head, slot := n.chain.Snapshot().Head, n.clock.CurrentSlot()+6 // the votes have to be signed
+	epoch := types.ComputeEpochAtSlot(n.spec, slot)
+	state, err := n.chain.StateAt(b.Context(), head.Root, slot)
+	check(b, err)
+	shuffling, err := state.Shuffling(epoch)
+	check(b, err)
+	var seats []subnets.Committee
+	for i := range types.CommitteeIndex(shuffling.CommitteesPerSlot) {
+		seats = append(seats, subnets.Committee{Slot: slot, Committee: i, CommitteesAtSlot: shuffling.CommitteesPerSlot, Aggregator: true})
+	}
+	n.net.subnets.SubscribeCommittees(seats)
+	subscribe := &pb.RPC{}
+	for i := range n.spec.AttestationSubnetCount {
+		topic, err := topics.Topic(gossip.BeaconAttestation, i, epoch)
+		check(b, err)
+		on, name := true, topic.String()
+		subscribe.Subscriptions = append(subscribe.Subscriptions, &pb.RPC_SubOpts{Subscribe: &on, Topicid: &name})
+	}
+	for _, p := range peers {
+		check(b, p.frame(subscribe))
+	}
+	votes, _ := c.maker.Votes(shuffling, genesis, types.AttestationData{
+		Slot: slot, BeaconBlockRoot: head.Root, Source: state.CurrentJustifiedCheckpoint, Target: types.Checkpoint{Epoch: epoch, Root: head.Root},
+	})
+	const accepted = `cresset_gossip_messages_total{topic="beacon_attestation",verdict="accept"}`
+	before := n.counters()[accepted]
+	begin, third := time.Now().Add(n.clock.StartOf(slot).Sub(n.clock.Now())), n.spec.SlotDuration()/3
+	if late := time.Since(begin.Add(third)); late > 0 {
+		b.Fatalf("the votes were signed %v late", late)
+	}
+	type message struct {
+		at   time.Duration // into the slot
+		vote int
+	}
+	var sending sync.WaitGroup
+	for i, p := range peers {
+		var plan []message
+		for k := range votes {
+			at := third + third*time.Duration(k)/time.Duration(len(votes))
+			switch k % len(peers) {
+			case i:
+				plan = append(plan, message{at, k})
+			case (i + len(peers)/2) % len(peers): // what others have sent before
+				plan = append(plan, message{at + third/4, k})
+			}
+		}
+		slices.SortFunc(plan, func(a, b message) int { return cmp.Compare(a.at, b.at) })
+		sending.Go(func() {
+			for _, m := range plan {
+				topic, err := topics.Topic(gossip.BeaconAttestation, votes[m.vote].Subnet, epoch)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				data, err := topics.Encode(topic, &votes[m.vote].SingleAttestation)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				time.Sleep(time.Until(begin.Add(m.at)))
+				if err := p.publish(topic.String(), data); err != nil {
+					b.Errorf("vote %d: %v", m.vote, err)
+					return
+				}
+			}
+		})
+	}
+	have := 0.0
+	for end := begin.Add(12 * third); time.Now().Before(end) && have < float64(len(votes)); time.Sleep(20 * time.Millisecond) {
+		have, highest = n.counters()[accepted]-before, max(highest, resident(b))
+	}
+	sending.Wait()
+	if have != float64(len(votes)) {
+		b.Fatalf("%.0f of %d votes were accepted within four slots", have, len(votes))
+	}
+	b.Logf("%6d votes accepted, the last one %.1f s into their slot", len(votes), time.Since(begin).Seconds())
+	return highest
 }

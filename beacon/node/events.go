@@ -34,9 +34,32 @@ func (a accepted) Insert(checked gossip.Checked) {
 	if event == nil {
 		return
 	}
-	if err := a.api.Publish(topic, a.spec.ForkAtSlot(slot), event); err != nil {
-		a.log.Error("an event could not be told to clients of the Beacon API; report it", "topic", topic, "error", err)
+	a.tell(topic, a.spec.ForkAtSlot(slot), event)
+}
+
+// tell gives an event to clients of the Beacon API, in the form of a fork.
+func (n *node) tell(topic string, fork params.Fork, event ssz.Object) {
+	if n.api == nil {
+		return
 	}
+	if err := n.api.Publish(topic, fork, event); err != nil {
+		n.log.Error("an event could not be told to clients of the Beacon API; report it", "topic", topic, "error", err)
+	}
+}
+
+// The topics of events that lightUpdated publishes.
+const (
+	topicLightFinality   = "light_client_finality_update"
+	topicLightOptimistic = "light_client_optimistic_update"
+)
+
+// lightUpdated tells of an update that light clients are served from now on.
+func (n *node) lightUpdated(slot types.Slot, update ssz.Object) {
+	topic := topicLightOptimistic
+	if _, ok := update.(*types.LightClientFinalityUpdate); ok {
+		topic = topicLightFinality
+	}
+	n.tell(topic, n.spec.ForkAtSlot(slot), update)
 }
 
 // event is what clients are told; nil for nothing. Its form is that of the fork of the slot.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -65,10 +66,15 @@ type peerNetwork struct {
 	router  *router.Router
 	rules   *gossip.Rules
 	subnets *subnets.Tracker
-	custody custody
+	asked   custodyAsked
 	// announced is what was said last of this node.
 	announced string
 	listen    []netip.Addr
+
+	mu struct {
+		sync.Mutex
+		custody custody
+	}
 }
 
 // newHost makes the host, from whose name the columns to keep follow, and what talks to peers.
@@ -83,22 +89,24 @@ func (n *node) newHost(genesisValidatorsRoot types.Root, boot []string) error {
 		return err
 	}
 	w := &peerNetwork{table: reqresp.NewTable(n.spec), listen: listen, subnets: subnets.New(n.spec)}
-	if w.custody, err = n.readCustody(); err != nil {
+	keeps, err := n.readCustody()
+	if err != nil {
 		return err
 	}
+	w.mu.custody = keeps
 	w.peering = peering.New(peering.Config{Spec: n.spec, Clock: n.clock, Log: n.log, MetaData: types.MetaData{
 		SeqNumber: uint64(time.Now().Unix()), // higher than that of an earlier process
 		Attnets:   ssz.NewBitvector(n.spec.AttestationSubnetCount), Syncnets: ssz.NewBitvector(params.SyncCommitteeSubnetCount),
-		CustodyGroupCount: w.custody.groups,
+		CustodyGroupCount: keeps.groups,
 	}})
-	w.peering.SetCustody(w.custody.groups, w.custody.since)
+	w.peering.SetCustody(keeps.groups, keeps.since)
 	fork, next := p2p.Forks(n.spec, genesisValidatorsRoot, n.clock.CurrentEpoch())
 	w.host, err = p2p.New(p2p.Config{
 		Spec: n.spec, Dir: filepath.Join(n.cfg.DataDir, "network"), Agent: "cresset",
 		Listen: listen, Ports: p2p.Ports{TCP: cfg.Port, QUIC: cfg.QUICPort, Discovery: cfg.DiscoveryPort, Loose: cfg.Loose}, Announce: announce, UPnP: cfg.UPnP,
 		Peers:  peers.Config{Target: int(cfg.Peers), Trusted: cfg.Trusted, ExemptLocal: cfg.Local},
 		Static: cfg.Static, Boot: append(boot, cfg.Boot...), NoDiscovery: cfg.NoDiscovery,
-		Local: p2p.Local{Fork: fork, NextForkDigest: next, CustodyGroupCount: w.custody.groups},
+		Local: p2p.Local{Fork: fork, NextForkDigest: next, CustodyGroupCount: keeps.groups},
 		SubscribedSubnets: func(id [32]byte) []uint64 {
 			return gossip.ComputeSubscribedSubnets(n.spec, das.NodeID(id), n.clock.CurrentEpoch())
 		},
@@ -132,12 +140,12 @@ func (n *node) connect(genesisTime uint64, genesisValidatorsRoot types.Root) err
 	var err error
 	w.driver, err = driver.New(driver.Config{
 		Spec: n.spec, Chain: n.chain, Clock: n.clock, Client: client, Peers: w.host, Log: n.log, Metrics: metrics.NewSync(n.metrics),
-		NoBackfill: n.cfg.Networking.NoBackfill, BatchBytes: n.memory.batches,
+		NoBackfill: n.cfg.Networking.NoBackfill, BatchBytes: n.memory.batches, Custody: gaps{n},
 	})
 	if err != nil {
 		return err
 	}
-	w.light = server.NewLight(server.LightConfig{Spec: n.spec, Chain: n.chain, Blocks: n.store, Log: n.log})
+	w.light = server.NewLight(server.LightConfig{Spec: n.spec, Chain: n.chain, Blocks: n.store, Log: n.log, Updated: n.lightUpdated})
 	w.server = reqresp.NewServer(reqresp.ServerConfig{
 		Table: w.table, Digests: digests, Clock: n.clock, Report: w.report,
 		Handlers: server.Handlers(server.Config{
@@ -150,7 +158,7 @@ func (n *node) connect(genesisTime uint64, genesisValidatorsRoot types.Root) err
 	})
 	w.router, err = router.New(router.Config{
 		Spec: n.spec, Chain: n.chain, Network: gossip.NewNetwork(n.spec, genesisValidatorsRoot), Host: w.host.Libp2p(), Peers: w.host, Stored: n.store, KZG: n.kzg,
-		Rules: w.rules, Pool: accepted{n, producer.Intake{Pool: n.pool}}, Blobs: n.engine, FindBlock: w.driver.FindBlock, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
+		Rules: w.rules, Pool: accepted{n, producer.Intake{Pool: n.pool}}, Blobs: n.engine, FindBlock: w.driver.FindBlock, FindPayload: w.driver.FindPayload, Log: n.log, Metrics: metrics.NewGossip(n.metrics),
 	})
 	if err != nil {
 		return err
@@ -187,8 +195,8 @@ func (n *node) keepUp(ctx context.Context) error {
 			offered = epoch
 			n.net.offer.Update(ctx)
 		}
-		if err := n.growCustody(slot); err != nil {
-			n.log.Error("the columns that the validators of this node ask for cannot be noted; check the disk", "error", err)
+		if err := n.growCustody(ctx, slot); err != nil && ctx.Err() == nil {
+			n.log.Error("the columns that the validators of this node ask for cannot be worked out or noted; check the disk", "error", err)
 		}
 		if err := n.announce(slot, root); err != nil {
 			n.log.Warn("the node record cannot be brought up to date, others may not find this node", "error", err)
@@ -217,7 +225,8 @@ func (n *node) announce(slot types.Slot, genesisValidatorsRoot types.Root) error
 	epoch := types.ComputeEpochAtSlot(n.spec, slot)
 	wanted := n.net.subnets.At(slot)
 	own := gossip.ComputeSubscribedSubnets(n.spec, das.NodeID(n.net.host.NodeID()), epoch)
-	said := fmt.Sprint(epoch, wanted, own, n.net.custody)
+	groups := n.net.keeps().groups
+	said := fmt.Sprint(epoch, wanted, own, groups)
 	if said == n.net.announced {
 		return nil
 	}
@@ -240,7 +249,7 @@ func (n *node) announce(slot types.Slot, genesisValidatorsRoot types.Root) error
 		n.net.peering.SetMetaData(func(m *types.MetaData) { m.Attnets, m.Syncnets = attnets, syncnets })
 	}
 	fork, next := p2p.Forks(n.spec, genesisValidatorsRoot, epoch)
-	err := n.net.host.Update(p2p.Local{Fork: fork, NextForkDigest: next, Attnets: attnets, Syncnets: syncnets, CustodyGroupCount: n.net.custody.groups})
+	err := n.net.host.Update(p2p.Local{Fork: fork, NextForkDigest: next, Attnets: attnets, Syncnets: syncnets, CustodyGroupCount: groups})
 	if err == nil {
 		n.net.announced = said
 	}

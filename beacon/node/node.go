@@ -109,6 +109,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, job func(context.Con
 	g.Go(func() error { return n.watchEngine(lower) })
 	g.Go(func() error { return n.chain.Run(lower) })
 	g.Go(func() error { return n.prunePool(lower) })
+	g.Go(func() error { return n.clock.Watch(lower, n.log) })
 	g.Go(func() error { return n.producer.Run(lower) })
 	g.Go(func() error {
 		return health.NewMonitor(n.healthParts(), n.log, metrics.NewHealth(n.metrics)).Run(lower)

@@ -35,9 +35,7 @@ func (n *node) payloadBegun(b producer.Begun) {
 			Withdrawals: b.Attributes.Withdrawals, ParentBeaconBlockRoot: b.Attributes.ParentBeaconBlockRoot,
 		},
 	}
-	if err := n.api.Publish(topicPayloadAttributes, b.Fork, event); err != nil {
-		n.log.Error("an event could not be told to clients of the Beacon API; report it", "topic", topicPayloadAttributes, "error", err)
-	}
+	n.tell(topicPayloadAttributes, b.Fork, event)
 }
 
 // prunePool drops from the pool what is too old, slot by slot, and what a finalized state has done with.

@@ -146,15 +146,6 @@ func (h *Host) SetNeeds(needs map[peers.Need]int) {
 	})
 }
 
-// Penalise thinks less of a peer; with drop it is left and banned. It does not wait.
-func (h *Host) Penalise(name, reason string, drop bool) {
-	offence := peers.Useless
-	if drop {
-		offence = peers.Fatal
-	}
-	h.Report(name, offence, reason)
-}
-
 // Report says what a peer did wrong, and of which class that is. It does not wait.
 func (h *Host) Report(name string, o peers.Offence, reason string) {
 	h.cfg.Metrics.Offences.WithLabelValues(o.String()).Inc()
@@ -183,11 +174,4 @@ func (h *Host) SetGossipScores(scores map[string]float64) {
 		}
 		return nil
 	})
-}
-
-// Score is what is thought of a peer, from 0 for the best to -100: what gossip may add to its own score of the peer.
-func (h *Host) Score(name string) float64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.mu.peers.Score(h.cfg.Now(), name)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/cresset/cresset/beacon/p2p/peers"
 )
 
-// The file of good peers, from which a start goes on without waiting for discovery.
+// The file of good peers, from which a start goes on without waiting for discovery, and of bans.
 const (
 	bookVersion  = 1
 	bookInterval = 5 * time.Minute
@@ -24,6 +24,14 @@ const (
 type page struct {
 	Version int     `json:"version"`
 	Peers   []entry `json:"peers"`
+	Bans    []ban   `json:"bans,omitempty"`
+}
+
+// ban is a peer that is not to come back until a time.
+type ban struct {
+	ID      string    `json:"id"`
+	Until   time.Time `json:"until"`
+	Repeats int       `json:"repeats"`
 }
 
 // entry is one peer in the file: by its record, or by its addresses with /p2p/ where no record is known.
@@ -35,51 +43,60 @@ type entry struct {
 // loadBook reads the file of good peers. Without a file, or with one that is damaged, the node starts with no peers in mind, and says so.
 func (h *Host) loadBook() {
 	path := h.cfg.path(bookFile)
-	contacts, err := h.readBook(path)
+	contacts, bans, err := h.readBook(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		h.cfg.Log.Warn("the file of peers cannot be used; starting without it, it is written anew", "file", path, "error", err)
 	default:
-		h.cfg.Log.Debug("peers remembered", "count", len(contacts))
+		h.cfg.Log.Debug("peers remembered", "count", len(contacts), "banned", len(bans))
 	}
 	now := h.cfg.Now()
+	for _, b := range bans {
+		h.mu.peers.Restore(now, b)
+	}
 	for _, c := range contacts {
 		h.mu.peers.Discovered(now, c)
 	}
 }
 
-func (h *Host) readBook(path string) ([]peers.Contact, error) {
+func (h *Host) readBook(path string) ([]peers.Contact, []peers.Ban, error) {
 	data, err := readSmall(path, bookBytes)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return h.parseBook(data)
 }
 
 // parseBook reads the file's content. What is in it may come from others, who sent it as records.
-func (h *Host) parseBook(data []byte) ([]peers.Contact, error) {
+func (h *Host) parseBook(data []byte) (contacts []peers.Contact, bans []peers.Ban, err error) {
 	var p page
 	if err := json.Unmarshal(data, &p); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if p.Version != bookVersion {
-		return nil, fmt.Errorf("version %d, want %d", p.Version, bookVersion)
+		return nil, nil, fmt.Errorf("version %d, want %d", p.Version, bookVersion)
 	}
-	if len(p.Peers) > peers.MostRemembered {
-		return nil, fmt.Errorf("%d peers, at most %d are written", len(p.Peers), peers.MostRemembered)
+	if len(p.Peers) > peers.MostRemembered || len(p.Bans) > peers.MostBans {
+		return nil, nil, fmt.Errorf("%d peers and %d bans, at most %d and %d are written", len(p.Peers), len(p.Bans), peers.MostRemembered, peers.MostBans)
 	}
-	var contacts []peers.Contact
 	for i, e := range p.Peers {
 		c, err := h.contactOf(e)
 		if err != nil {
-			return nil, fmt.Errorf("peer %d: %w", i, err)
+			return nil, nil, fmt.Errorf("peer %d: %w", i, err)
 		}
 		if c.ID != h.id {
 			contacts = append(contacts, c)
 		}
 	}
-	return contacts, nil
+	for i, b := range p.Bans {
+		id, err := ParsePeer(b.ID)
+		if err != nil {
+			return nil, nil, fmt.Errorf("ban %d: %w", i, err)
+		}
+		bans = append(bans, peers.Ban{ID: id.String(), Until: b.Until, Repeats: b.Repeats})
+	}
+	return contacts, bans, nil
 }
 
 func (h *Host) contactOf(e entry) (c peers.Contact, err error) {
@@ -105,9 +122,12 @@ func (h *Host) contactOf(e entry) (c peers.Contact, err error) {
 // saveBook writes the file.
 func (h *Host) saveBook() {
 	h.mu.Lock()
-	good := h.mu.peers.Good(h.cfg.Now())
+	good, bans := h.mu.peers.Good(h.cfg.Now()), h.mu.peers.Bans(h.cfg.Now())
 	h.mu.Unlock()
 	p := page{Version: bookVersion, Peers: []entry{}}
+	for _, b := range bans {
+		p.Bans = append(p.Bans, ban{b.ID, b.Until.UTC(), b.Repeats})
+	}
 	for _, c := range good {
 		e := entry{ENR: c.ENR}
 		if e.ENR == "" {

@@ -72,12 +72,10 @@ func parseBoot(text string) (*enode.Node, error) {
 	}
 	if text == "" || text[0] != '/' {
 		n, err := enode.Parse(enode.ValidSchemes, text)
-		if err == nil {
-			if _, ok := n.UDPEndpoint(); !ok {
-				err = errors.New("no address of discovery; names are not looked up")
-			}
+		if err != nil {
+			return nil, err
 		}
-		return n, err
+		return withDiscovery(n)
 	}
 	c, err := parseAddress(text)
 	if err != nil {
@@ -103,7 +101,15 @@ func parseBoot(text string) (*enode.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return enode.NewV4(key, c.IPs[0].AsSlice(), 0, int(port)), nil
+	return withDiscovery(enode.NewV4(key, c.IPs[0].AsSlice(), 0, int(port)))
+}
+
+// withDiscovery refuses a node that cannot be asked for others.
+func withDiscovery(n *enode.Node) (*enode.Node, error) {
+	if _, ok := n.UDPEndpoint(); !ok {
+		return nil, errors.New("no address of discovery; names are not looked up")
+	}
+	return n, nil
 }
 
 // parseContact reads how a peer can be dialled: an ENR, or a multiaddr with /p2p/.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/libp2p/go-libp2p/core/event"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/params"
@@ -42,8 +45,7 @@ func TestNodesFindEachOther(t *testing.T) {
 		t.Errorf("the foreign node knows %+v", c)
 	}
 	until(t, "records are known", func() bool {
-		p, _ := others[0].Peer(others[1].ID())
-		return strings.HasPrefix(p.ENR, "enr:")
+		return strings.HasPrefix(others[0].peer(others[1].ID()).ENR, "enr:")
 	})
 }
 
@@ -197,6 +199,73 @@ func TestGoodPeersSurviveARestart(t *testing.T) {
 	until(t, "connected again", connected(a, again))
 }
 
+// A peer that dialled us is dialled after a restart, though no record of it is known: it said where it listens. The old address of this node is no
+// use to it any more.
+func TestWhoDialledUsIsDialledAfterARestart(t *testing.T) {
+	t.Parallel()
+	cfg := config(t)
+	a := newNode(t, cfg).run()
+	other := config(t)
+	other.Static = []string{a.addr("tcp")}
+	b := newNode(t, other).run()
+	until(t, "connected", connected(a, b))
+	a.SetMeta(b.ID(), 4, nil, nil)
+	until(t, "the place of the peer is known", func() bool {
+		a.Host.mu.Lock()
+		defer a.Host.mu.Unlock()
+		return len(a.Host.mu.peers.Good(time.Now())) == 1
+	})
+	a.end()
+	again := newNode(t, cfg).run()
+	until(t, "it dialled", func() bool { return again.heard(b.ID()+" was dialled") == 1 })
+}
+
+// A stranger's word does not make us dial anybody else than itself.
+func TestAPeerIsLocatedWhereItCameFrom(t *testing.T) {
+	n := newNode(t, config(t)).run()
+	other := config(t)
+	other.Static = []string{n.addr("tcp")}
+	b := newNode(t, other).run()
+	until(t, "connected", connected(n, b))
+	conn := n.Libp2p().Network().Conns()[0]
+	e := event.EvtPeerIdentificationCompleted{Peer: conn.RemotePeer(), Conn: conn}
+	for _, text := range []string{"/ip4/192.0.2.1/tcp/1", "/dns4/example.com/tcp/1", "/ip4/127.0.0.1/tcp/1/p2p/" + n.ID() + "/p2p-circuit", "/ip6/::1/tcp/1"} {
+		e.ListenAddrs = append(e.ListenAddrs, ma.StringCast(text))
+	}
+	if c := located(e); len(c.Addrs) != 0 {
+		t.Errorf("addresses %v", c.Addrs)
+	}
+	for i := range 20 {
+		e.ListenAddrs = append(e.ListenAddrs, ma.StringCast(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", 1000+i)))
+	}
+	if c := located(e); len(c.Addrs) != mostAddrs || len(c.IPs) != mostAddrs || c.Addrs[0] != "/ip4/127.0.0.1/tcp/1000" {
+		t.Errorf("addresses %v, IPs %v; want the first %d", c.Addrs, c.IPs, mostAddrs)
+	}
+}
+
+// Who was banned is banned after a restart, too.
+func TestBansOutlastARestart(t *testing.T) {
+	const bad = "16Uiu2HAmTXjCgjTo1v8mv4FTNSioHR5XAjqM1KK8AWchBD4iUSyU"
+	cfg := config(t)
+	for _, start := range []string{"first", "second"} {
+		h, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if start == "first" {
+			h.Report(bad, peers.Fatal, "test")
+			h.saveBook()
+		}
+		all := h.Peers()
+		if len(all) != 1 || all[0].ID != bad || all[0].BannedUntil.IsZero() {
+			t.Errorf("%s start: %+v, want that %s is banned", start, all, bad)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A file of peers that is damaged is told of, and the node starts without it.
 func TestADamagedFileOfPeers(t *testing.T) {
 	good := signed(t)
@@ -204,7 +273,8 @@ func TestADamagedFileOfPeers(t *testing.T) {
 		"empty": "", "no JSON": "{", "another version": `{"version":2}`, "no address": `{"version":1,"peers":[{}]}`,
 		"no record": `{"version":1,"peers":[{"enr":"enr:-x"}]}`, "a record without address": `{"version":1,"peers":[{"enr":"` + good + `"}]}`,
 		"two peers as one": `{"version":1,"peers":[{"addrs":["/ip4/1.2.3.4/tcp/1/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N","/ip4/1.2.3.4/tcp/1/p2p/16Uiu2HAmTXjCgjTo1v8mv4FTNSioHR5XAjqM1KK8AWchBD4iUSyU"]}]}`,
-		"huge":             strings.Repeat(" ", bookBytes+1), "many": `{"version":1,"peers":[` + strings.Repeat("{},", 1000) + `{}]}`,
+		"a ban of nobody":  `{"version":1,"peers":[],"bans":[{"id":"x"}]}`, "many bans": `{"version":1,"peers":[],"bans":[` + strings.Repeat("{},", 1000) + `{}]}`,
+		"huge": strings.Repeat(" ", bookBytes+1), "many": `{"version":1,"peers":[` + strings.Repeat("{},", 1000) + `{}]}`,
 	} {
 		cfg := config(t)
 		if err := os.WriteFile(filepath.Join(cfg.Dir, bookFile), []byte(text), 0o600); err != nil {
@@ -223,7 +293,7 @@ func TestADamagedFileOfPeers(t *testing.T) {
 			t.Errorf("%s: nothing is said: %v", what, logged.text())
 		}
 		h.saveBook()
-		if _, err := h.readBook(filepath.Join(cfg.Dir, bookFile)); err != nil {
+		if _, _, err := h.readBook(filepath.Join(cfg.Dir, bookFile)); err != nil {
 			t.Errorf("%s: the file that was written anew: %v", what, err)
 		}
 		if err := h.Close(); err != nil {

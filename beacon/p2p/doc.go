@@ -17,7 +17,8 @@
 //	sockets.go   the sockets of discovery, of both families as one
 //	local.go     our own record and its changes
 //	nat.go       ports opened in a router, on request
-//	book.go      the file of good peers
+//	book.go      the file of good peers, and of bans
+//	locate.go    where peers that came to us can be dialled
 //	info.go      what the Beacon API tells
 //
 // A peer is named by its libp2p id in its printable form (16Uiu2HA...), everywhere.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -147,10 +148,17 @@ func until(t *testing.T, what string, ok func() bool) {
 
 func connected(a, b *node) func() bool {
 	return func() bool {
-		x, okX := a.Peer(b.ID())
-		y, okY := b.Peer(a.ID())
-		return okX && okY && x.State == "connected" && y.State == "connected"
+		return a.peer(b.ID()).State == "connected" && b.peer(a.ID()).State == "connected"
 	}
+}
+
+// peer is what a node knows of a peer, nothing if it knows none of that name.
+func (n *node) peer(id string) PeerInfo {
+	list := n.Peers()
+	if i := slices.IndexFunc(list, func(p PeerInfo) bool { return p.ID == id }); i >= 0 {
+		return list[i]
+	}
+	return PeerInfo{}
 }
 
 // lines is a log that can be read.

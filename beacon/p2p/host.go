@@ -222,6 +222,11 @@ const interval = time.Second
 // Run dials, finds and leaves peers until the context ends; then it says goodbye, and closes. It listens if Listen was not called. Of peers
 // that go because the context ended the handler is not told.
 func (h *Host) Run(ctx context.Context) error {
+	identified, err := h.identifications()
+	if err != nil {
+		return errors.Join(err, h.Close())
+	}
+	defer identified.Close()
 	if err := h.Listen(); err != nil {
 		return errors.Join(err, h.Close())
 	}
@@ -229,11 +234,12 @@ func (h *Host) Run(ctx context.Context) error {
 	g.Go(func() error { return h.act(inner) })
 	g.Go(func() error { return h.inform(inner) })
 	g.Go(func() error { return h.keepBook(inner) })
+	g.Go(func() error { return h.locate(inner, identified) })
 	g.Go(func() error { return h.disc.run(inner) })
 	if h.cfg.UPnP {
 		g.Go(func() error { return h.mapPorts(inner) })
 	}
-	err := g.Wait()
+	err = g.Wait()
 	h.work.Wait()
 	h.sayGoodbye()
 	if ctx.Err() != nil {

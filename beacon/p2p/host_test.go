@@ -47,13 +47,11 @@ func TestNodesConnect(t *testing.T) {
 				until(t, "connected", connected(a, b))
 				until(t, "a hears", func() bool { return a.heard(b.ID()+" dialled us") == 1 })
 				until(t, "b hears", func() bool { return b.heard(a.ID()+" was dialled") == 1 })
-				if p, _ := b.Peer(a.ID()); !strings.Contains(p.Addr, transport) || p.Direction != peers.Outbound || !p.Static {
+				if p := b.peer(a.ID()); !strings.Contains(p.Addr, transport) || p.Direction != peers.Outbound || !p.Static {
 					t.Errorf("b sees %+v", p)
 				}
-				until(t, "identify", func() bool { p, _ := a.Peer(b.ID()); return p.Agent == "cresset" })
-				if r := a.Reachability(); !r.Reachable {
-					t.Errorf("%+v", r)
-				}
+				until(t, "identify", func() bool { return a.peer(b.ID()).Agent == "cresset" })
+				until(t, "a is known to be reachable", func() bool { return a.count("cresset_reachable") == 1 })
 				b.end()
 				until(t, "a hears", func() bool { return a.heard(b.ID()+" is gone") == 1 })
 			})
@@ -103,7 +101,7 @@ func TestABannedPeerCannotComeBack(t *testing.T) {
 	cfg.Static = []string{a.addr("quic-v1"), a.addr("tcp")}
 	b := newNode(t, cfg).run()
 	until(t, "connected", connected(a, b))
-	a.Penalise(b.ID(), "for the test", true)
+	a.Report(b.ID(), peers.Fatal, "for the test")
 	if g := <-goodbyes; g != (farewell{b.ID(), peers.GoodbyeBanned, network.Connected}) {
 		t.Errorf("%+v", g)
 	}
@@ -115,7 +113,7 @@ func TestABannedPeerCannotComeBack(t *testing.T) {
 	if c := a.Counts(); c.Connected != 0 || c.Banned != 1 {
 		t.Errorf("%+v", c)
 	}
-	if s := a.Score(b.ID()); s > -99 {
+	if s := a.peer(b.ID()).Score; s > -99 {
 		t.Errorf("score %v", s)
 	}
 	if n := a.count(`cresset_goodbyes_total{reason="251"}`); n != 1 {
@@ -135,7 +133,7 @@ func TestAStaticPeerIsDialledAgain(t *testing.T) {
 	until(t, "connected", connected(a, b))
 	a.end()
 	until(t, "a is gone", func() bool { return b.heard(a.ID()+" is gone") == 1 })
-	until(t, "b tries", func() bool { p, _ := b.Peer(a.ID()); return p.State == "connecting" })
+	until(t, "b tries", func() bool { return b.peer(a.ID()).State == "connecting" })
 	again := newNode(t, cfg).run() // with the same key
 	if again.ID() != a.ID() {
 		t.Fatalf("%s came back as %s", a.ID(), again.ID())

@@ -75,17 +75,6 @@ func (h *Host) Peers() []PeerInfo {
 	return out
 }
 
-// Peer gives what is known of a peer.
-func (h *Host) Peer(name string) (PeerInfo, bool) {
-	h.mu.Lock()
-	i, ok := h.mu.peers.Peer(h.cfg.Now(), name)
-	h.mu.Unlock()
-	if !ok {
-		return PeerInfo{}, false
-	}
-	return h.peerInfo(i), true
-}
-
 // Counts counts peers by their state.
 func (h *Host) Counts() peers.Counts {
 	h.mu.Lock()
@@ -109,14 +98,6 @@ func (h *Host) Columns(name string, custodyGroupCount uint64) ([]uint64, error) 
 		}
 	}
 	return out, nil
-}
-
-// Reachability says in words whether others can dial us.
-func (h *Host) Reachability() peers.Reachability {
-	ports := h.portsText()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.mu.peers.Reachability(h.cfg.Now(), ports)
 }
 
 // portsText names the ports that have to be open.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gethcrypto "github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
@@ -386,17 +387,50 @@ func FuzzBook(f *testing.F) {
 	f.Add([]byte(`{"version":1,"peers":[{"addrs":["/ip4/1.2.3.4/tcp/1/p2p/16Uiu2HAmTXjCgjTo1v8mv4FTNSioHR5XAjqM1KK8AWchBD4iUSyU"]}]}`))
 	f.Add([]byte(`{"version":1,"peers":[{"enr":"` + signed(f, enr.IPv4{1, 2, 3, 4}, enr.TCP(9)) + `"}]}`))
 	f.Add([]byte(`{"version":1,"peers":[{"addrs":["/dns4/example.org/tcp/1/p2p/16Uiu2HAmTXjCgjTo1v8mv4FTNSioHR5XAjqM1KK8AWchBD4iUSyU"]}]}`))
+	f.Add([]byte(`{"version":1,"peers":[],"bans":[{"id":"16Uiu2HAmTXjCgjTo1v8mv4FTNSioHR5XAjqM1KK8AWchBD4iUSyU","until":"9999-12-31T23:59:59Z","repeats":-1}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		contacts, err := h.parseBook(data)
+		contacts, bans, err := h.parseBook(data)
 		if err != nil {
 			return
 		}
-		if len(contacts) > peers.MostRemembered {
-			t.Fatalf("%d peers", len(contacts))
+		if len(contacts) > peers.MostRemembered || len(bans) > peers.MostBans {
+			t.Fatalf("%d peers, %d bans", len(contacts), len(bans))
+		}
+		now, m := time.Unix(1_700_000_000, 0), peers.New(peers.Config{}, time.Unix(1_700_000_000, 0))
+		for _, b := range bans {
+			m.Restore(now, b)
+		}
+		if over := m.Bans(now.Add(32 * time.Hour)); len(over) > 0 {
+			t.Fatalf("%v lasts longer than any ban", over[0])
 		}
 		for _, c := range contacts {
 			if _, err := addrInfo(c); err != nil || len(c.Addrs) == 0 || len(c.Addrs) > mostAddrs {
 				t.Fatalf("%+v cannot be dialled: %v", c, err)
+			}
+		}
+	})
+}
+
+// Whatever is given as a boot node or a peer, reading it ends, and a peer that is read can be dialled.
+func FuzzNames(f *testing.F) {
+	h := &Host{cfg: Config{Spec: fuluSpec()}}
+	f.Add(signed(f, enr.IPv4{1, 2, 3, 4}, enr.UDP(9), enr.TCP(9)))
+	f.Add("/ip4/1.2.3.4/udp/9000/p2p/16Uiu2HAmTXjCgjTo1v8mv4FTNSioHR5XAjqM1KK8AWchBD4iUSyU")
+	f.Add("/ip6/::1/udp/9001/quic-v1/p2p/16Uiu2HAmTXjCgjTo1v8mv4FTNSioHR5XAjqM1KK8AWchBD4iUSyU")
+	f.Add("enode://00@1.2.3.4:1")
+	f.Fuzz(func(t *testing.T, text string) {
+		if n, err := parseBoot(text); err == nil {
+			if _, ok := n.UDPEndpoint(); !ok {
+				t.Fatalf("boot node %q has no address of discovery", text)
+			}
+		}
+		for _, parse := range []func(string) (peers.Contact, error){parseAddress, h.parseContact} {
+			c, err := parse(text)
+			if err != nil {
+				continue
+			}
+			if _, err := addrInfo(c); err != nil || len(c.Addrs) == 0 {
+				t.Fatalf("%q cannot be dialled: %+v, %v", text, c, err)
 			}
 		}
 	})

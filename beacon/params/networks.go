@@ -2,6 +2,7 @@ package params
 
 import (
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,33 @@ func Presets() []string { return []string{"mainnet", "minimal", "gnosis"} }
 // Networks returns the names of the public networks whose config is built in.
 func Networks() []string {
 	return []string{"mainnet", "sepolia", "hoodi", "plataberget", "gnosis", "chiado"}
+}
+
+// Genesis is what a chain began with.
+type Genesis struct {
+	Time           uint64 // Unix seconds
+	ValidatorsRoot [32]byte
+}
+
+// KnownGenesis returns what a public network began with; false for one of which it is not known here.
+func KnownGenesis(network string) (g Genesis, known bool) {
+	var root string
+	switch network {
+	case "mainnet":
+		g.Time, root = 1606824023, "4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95"
+	case "sepolia":
+		g.Time, root = 1655733600, "d8ea171f3c94aea21ebc42a1ed61052acf3f9209c00e4efbaaddac09ed9b8078"
+	case "hoodi":
+		g.Time, root = 1742213400, "212f13fc4df078b6cb7db228f1c8307566dcecf900867401a92023d7ba99cb5f"
+	case "gnosis":
+		g.Time, root = 1638993340, "f5dcb5564e829aab27264b9becd5dfaa017085611224cb3036f573368dbb9d47"
+	case "chiado":
+		g.Time, root = 1665396300, "9d642dac73058fbf39c0ae41ab1e34e4d889043cb199851ded7095bc99eb4c1e"
+	default:
+		return g, false
+	}
+	n, err := hex.Decode(g.ValidatorsRoot[:], []byte(root))
+	return g, err == nil && n == len(g.ValidatorsRoot)
 }
 
 // presetDefaults returns the values that a config file of the preset is laid over.

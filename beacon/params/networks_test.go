@@ -1,12 +1,16 @@
 package params
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/golang/snappy"
 )
 
 var keyLine = regexp.MustCompile(`^([A-Z0-9_]+):\s*(.*)$`)
@@ -232,5 +236,41 @@ func TestEveryNetworkAndPresetLoads(t *testing.T) {
 	}
 	if Mainnet().ConfigName != "mainnet" || Minimal().ConfigName != "minimal" {
 		t.Errorf("Mainnet is %s, Minimal is %s", Mainnet().ConfigName, Minimal().ConfigName)
+	}
+}
+
+// What networks are known to have begun with is what their genesis states have, where those are built in: the first two fields of a state.
+func TestKnownGenesis(t *testing.T) {
+	compared := 0
+	for _, name := range Networks() {
+		g, known := KnownGenesis(name)
+		if known != (name != "plataberget") {
+			t.Errorf("%s: known %t", name, known)
+		}
+		spec, _, packed, err := Network(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if known && g.Time < spec.MinGenesisTime {
+			t.Errorf("%s: genesis at %d, before %d", name, g.Time, spec.MinGenesisTime)
+		}
+		if packed == nil {
+			continue
+		}
+		compared++
+		state, err := snappy.Decode(nil, packed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := binary.LittleEndian.Uint64(state); got != g.Time || !bytes.Equal(state[8:40], g.ValidatorsRoot[:]) {
+			t.Errorf("%s: genesis state has time %d and root %x, want %d and %x", name, got, state[8:40], g.Time, g.ValidatorsRoot)
+		}
+	}
+	if compared != 4 {
+		t.Errorf("%d genesis states were compared, want 4", compared)
+	}
+	hoodi := mustByName("hoodi") // which began when its configuration says
+	if g, _ := KnownGenesis("hoodi"); g.Time != hoodi.MinGenesisTime+hoodi.GenesisDelay {
+		t.Errorf("hoodi: genesis at %d, want %d", g.Time, hoodi.MinGenesisTime+hoodi.GenesisDelay)
 	}
 }

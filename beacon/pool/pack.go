@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/cresset/cresset/beacon/bls"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/transition"
@@ -35,7 +34,7 @@ func (p *Pool) PackAttestations(s *transition.State) ([]types.Attestation, error
 	if s.Since(params.Electra) {
 		most = s.Spec().MaxAttestationsElectra
 	}
-	for _, b := range p.votes.snapshot() {
+	for _, b := range p.votes.snapshot(allVotes) {
 		flags, err := s.AttestationFlags(&b.data)
 		sameForm := (s.Cx.Spec.ForkAtSlot(b.data.Slot) >= params.Electra) == s.Since(params.Electra)
 		if err == nil && flags != 0 && sameForm {
@@ -354,6 +353,3 @@ func (c *choice) attestation(spec *params.Spec) (types.Attestation, error) {
 	a.Signature, err = signature(unions...)
 	return a, err
 }
-
-// verified checks the signatures that a batch has collected.
-func verified(batch *transition.SignatureBatch) error { return bls.VerifyBatch(batch.Take()) }

@@ -126,7 +126,7 @@ func TestPackingPaysAtLeastWhatGreedAssures(t *testing.T) {
 					t.Fatalf("%d attestations, room for %d", len(packed), most)
 				}
 				var all []types.Attestation
-				for _, b := range p.votes.snapshot() {
+				for _, b := range p.votes.snapshot(allVotes) {
 					all = append(all, everyChoice(p, &b)...)
 				}
 				best := uint64(0)

@@ -238,7 +238,7 @@ func TestOldVotesGiveWayWhereThereIsNoRoom(t *testing.T) {
 	tip := w.grow(w.net.Genesis(), 3)
 	of := func(slot types.Slot) *types.AttestationData { d := w.data(tip, slot, 0); return &d }
 	count := func(slot types.Slot) (n int) {
-		for _, a := range w.Attestations() {
+		for _, a := range w.Attestations(allVotes) {
 			if a.Data.Slot == slot {
 				n++
 			}
@@ -265,7 +265,7 @@ func TestOldVotesGiveWayWhereThereIsNoRoom(t *testing.T) {
 		t.Errorf("%d votes of slot 1, want 0", one)
 	}
 	w.Prune(2 * types.Slot(w.spec.SlotsPerEpoch))
-	if left := len(w.Attestations()); left != 0 || w.votes.mu.bytes != 0 {
+	if left := len(w.Attestations(allVotes)); left != 0 || w.votes.mu.bytes != 0 {
 		t.Errorf("%d votes of %d bytes are left of an epoch that is past", left, w.votes.mu.bytes)
 	}
 }
@@ -377,7 +377,7 @@ func TestThePoolIsUsedByManyAtATime(t *testing.T) {
 		sig := w.sign(tip.State, &data, types.ValidatorIndex(members[i]))
 		done.Go(func() {
 			w.InsertVote(Vote{Data: &data, Position: i, Size: len(members), Attester: types.ValidatorIndex(members[i]), Signature: sig})
-			w.Attestations()
+			w.Attestations(allVotes)
 		})
 		s := w.at(tip, 2)
 		done.Go(func() {

@@ -84,7 +84,7 @@ func holds[T any](t *trial, kind string, op *T, run process[T]) bool {
 	batch := &transition.SignatureBatch{}
 	err := run(after, op, transition.Hooks{Signatures: batch})
 	if err == nil {
-		err = verified(batch)
+		err = batch.Verify()
 	}
 	if err != nil {
 		t.pool.log.Debug("an operation of the pool does not fit the block", "kind", kind, "slot", t.s.Slot, "error", err)

@@ -176,15 +176,20 @@ func (v *votes) prune(spec *params.Spec, slot types.Slot) {
 	}
 }
 
-// snapshot is all ballots, with copies of their tallies.
-func (v *votes) snapshot() (all []ballot) {
+// allVotes fits every vote.
+func allVotes(*types.AttestationData, types.CommitteeIndex) bool { return true }
+
+// snapshot is all ballots, with copies of those of their tallies that fit.
+func (v *votes) snapshot(fits func(*types.AttestationData, types.CommitteeIndex) bool) (all []ballot) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, slot := range v.mu.slots {
 		for _, b := range slot.ballots {
 			c := ballot{data: b.data, root: b.root, committees: make(map[types.CommitteeIndex]*tally, len(b.committees))}
 			for i, t := range b.committees {
-				c.committees[i] = &tally{size: t.size, singles: t.singles, aggregates: t.aggregates}
+				if fits(&b.data, i) {
+					c.committees[i] = &tally{size: t.size, singles: t.singles, aggregates: t.aggregates}
+				}
 			}
 			all = append(all, c)
 		}
@@ -234,9 +239,10 @@ func newBitlist(size int) bitfield.Bitlist {
 	return b
 }
 
-// Attestations is the aggregates, and the votes that are in none of them, the latest slots first.
-func (p *Pool) Attestations() (out []*types.Attestation) {
-	for _, b := range p.votes.snapshot() {
+// Attestations is the aggregates of the committees that fit, and the votes that are in none of them, the latest slots first. It makes each of them:
+// of a whole pool that is heavy work.
+func (p *Pool) Attestations(fits func(data *types.AttestationData, committee types.CommitteeIndex) bool) (out []*types.Attestation) {
+	for _, b := range p.votes.snapshot(fits) {
 		for committee, t := range b.committees {
 			voted := newSeats(t.size)
 			for _, a := range t.aggregates {

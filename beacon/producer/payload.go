@@ -2,7 +2,6 @@ package producer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -108,17 +107,19 @@ func (p *Producer) payload(ctx context.Context, state *transition.State, out *Pr
 	return nil
 }
 
-// build gets the payload of an order: the one that was begun ahead, or one that is begun now and given some time.
+// build gets the payload of an order: the one that was begun ahead, or one that is begun now and given some time. An execution client that does not
+// give what it has begun, as it was started again or is gone, costs the payload and not the block: another one may be asked by now.
 func (p *Producer) build(ctx context.Context, want *Begun) (*engine.BuiltPayload, error) {
 	p.mu.Lock()
 	ahead := p.mu.begun
 	p.mu.Unlock()
 	if ahead.is(want) {
 		built, err := p.take(ctx, &ahead)
-		if !errors.Is(err, engine.UnknownPayload) {
+		if err == nil || ctx.Err() != nil {
 			return built, err
 		}
-		p.log.Debug("the execution client has forgotten a payload, perhaps it was started again", "slot", want.Slot)
+		p.log.Warn("the execution client does not give the payload that it has begun, another one is begun now; look at its log",
+			"slot", want.Slot, "error", err)
 	}
 	now, err := p.begin(ctx, want)
 	if err != nil {
@@ -137,22 +138,14 @@ func (p *Producer) begin(ctx context.Context, want *Begun) (*begun, error) {
 }
 
 // take gets a payload. Execution clients begin with an empty one and stop when it is taken, so that it is given BuildTime first, from when it
-// was begun, and as much again if it is empty then: there may be nothing to put in.
+// was begun.
 func (p *Producer) take(ctx context.Context, b *begun) (*engine.BuiltPayload, error) {
-	clock := p.cfg.Chain.Clock()
-	for age := clock.Now().Sub(b.since); ; age = 2 * p.cfg.BuildTime {
-		if err := clock.WaitUntil(ctx, b.since.Add(p.cfg.BuildTime)); err != nil {
-			return nil, err
-		}
-		built, err := p.cfg.Payloads.GetPayload(ctx, b.Fork, b.id)
-		if err != nil {
-			return nil, fmt.Errorf("get payload %v: %w", b.id, err)
-		}
-		if len(built.Payload.Transactions) > 0 || age >= 2*p.cfg.BuildTime {
-			return built, nil
-		}
-		if err := clock.WaitUntil(ctx, b.since.Add(2*p.cfg.BuildTime)); err != nil {
-			return nil, err
-		}
+	if err := p.cfg.Chain.Clock().WaitUntil(ctx, b.since.Add(p.cfg.BuildTime)); err != nil {
+		return nil, err
 	}
+	built, err := p.cfg.Payloads.GetPayload(ctx, b.Fork, b.id)
+	if err != nil {
+		return nil, fmt.Errorf("get payload %v: %w", b.id, err)
+	}
+	return built, nil
 }

@@ -53,13 +53,11 @@ type Config struct {
 	FeeRecipient types.ExecutionAddress
 	// Graffiti stands in blocks whose proposer asks for none.
 	Graffiti types.Bytes32
-	// BuildTime is how long a payload is given to be filled that was not prepared ahead. Default 500 ms.
+	// BuildTime is how long a payload is given to be filled. Default a 24th of a slot, 500 ms on mainnet: one that was begun ahead is older when its slot begins.
 	BuildTime time.Duration
 	// Attributes hears of payloads that were begun ahead; it must not wait. It may be nil.
 	Attributes func(Begun)
 }
-
-const defaultBuildTime = 500 * time.Millisecond
 
 // Producer makes blocks.
 type Producer struct {
@@ -79,7 +77,7 @@ func New(cfg Config) *Producer {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.BuildTime == 0 {
-		cfg.BuildTime = defaultBuildTime
+		cfg.BuildTime = cfg.Chain.Spec().SlotDuration() / 24
 	}
 	p := &Producer{cfg: cfg, log: cfg.Log}
 	p.mu.recipients = map[types.ValidatorIndex]recipient{}
@@ -90,6 +88,9 @@ func New(cfg Config) *Producer {
 // Spec: block proposal (phase0/validator.md; modified altair to fulu), compute_new_state_root.
 func (p *Producer) Produce(ctx context.Context, r Request) (*Produced, error) {
 	out, err := p.produce(ctx, r)
+	if errors.Is(err, chain.ErrHeadMoved) { // a block has come, or the last votes: what is built on the head of now counts
+		out, err = p.produce(ctx, r)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("produce block of slot %d: %w", r.Slot, err)
 	}

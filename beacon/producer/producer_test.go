@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/beacon/engine"
 	"github.com/cresset/cresset/beacon/engine/mock"
 	"github.com/cresset/cresset/beacon/engine/wire"
 	"github.com/cresset/cresset/beacon/kzg"
@@ -82,7 +83,7 @@ func TestAPayloadIsBegunBeforeItsSlotAndTaken(t *testing.T) {
 	w.until("the chain has said what it has to of the slot", w.chain.EngineFollows)
 	asked := w.mock.Calls("engine_forkchoiceUpdatedV3")
 	out := w.produce(1)
-	if calls := w.mock.Calls("engine_getPayloadV4"); calls < 1 || calls > 2 { // a second time, for it is empty
+	if calls := w.mock.Calls("engine_getPayloadV4"); calls != 1 {
 		t.Errorf("the payload was taken %d times", calls)
 	}
 	if calls := w.mock.Calls("engine_forkchoiceUpdatedV3"); calls != asked {
@@ -105,6 +106,40 @@ func TestAPayloadIsBegunBeforeItsSlotAndTaken(t *testing.T) {
 	w.at(5*types.Slot(w.spec.SlotsPerEpoch), 0)
 	if _, ok := w.prepared(1); ok {
 		t.Error("a preparation holds for ever")
+	}
+}
+
+// dying is an execution client that is gone when the payload that it has begun is asked for; the next one answers.
+type dying struct {
+	Payloads
+	died bool
+}
+
+func (d *dying) GetPayload(ctx context.Context, fork params.Fork, id engine.PayloadID) (*engine.BuiltPayload, error) {
+	if !d.died {
+		d.died = true
+		return nil, errors.New("connection refused")
+	}
+	return d.Payloads.GetPayload(ctx, fork, id)
+}
+
+func TestAPayloadThatIsLostWithItsExecutionClientCostsNoBlock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Electra, nil)
+	var all []Preparation
+	for i := range types.ValidatorIndex(64) {
+		all = append(all, Preparation{i, fees})
+	}
+	check(t, w.Prepare(context.Background(), all))
+	w.at(0, 800)
+	w.nextBegun()
+	w.until("it is remembered", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.mu.begun.Slot == 1 })
+	d := &dying{Payloads: w.Producer.cfg.Payloads}
+	w.Producer.cfg.Payloads = d
+	w.at(1, 10)
+	w.add(w.produce(1))
+	if !d.died {
+		t.Error("the payload that was begun ahead was not asked for")
 	}
 }
 

@@ -30,6 +30,10 @@ type Field struct {
 	since, until params.Fork
 	bounded      bool
 	gaps         int
+
+	// what measure found
+	size  int
+	fixed bool
 }
 
 // Since limits the field to forks from f on ("New in").
@@ -101,17 +105,18 @@ func (d *Def) absentIsZero() error {
 	return nil
 }
 
-// fixedPart is the length of the part that holds fixed-size fields and offsets.
-func (d *Def) fixedPart() (n int, variable bool) {
+// measure asks each field for its size, and gives the length of the part that holds fixed-size fields and offsets. A field
+// that is asked asks its own, so no visitor asks twice.
+func (d *Def) measure() (fixedPart int, variable bool) {
 	_ = d.present(func(f *Field) error {
-		if size, fixed := f.Size(d.Context); fixed {
-			n += size
+		if f.size, f.fixed = f.Size(d.Context); f.fixed {
+			fixedPart += f.size
 		} else {
-			n, variable = n+4, true
+			fixedPart, variable = fixedPart+bytesPerOffset, true
 		}
 		return nil
 	})
-	return n, variable
+	return fixedPart, variable
 }
 
 // activeFields is the mix-in of a progressive container: one bit a position.
@@ -141,15 +146,13 @@ func (c containerNode) name() string {
 func (c containerNode) Size(cx Context) (int, bool) {
 	d := define(cx, c.o)
 	defer d.release()
-	total, variable := d.fixedPart()
-	if variable {
-		_ = d.present(func(f *Field) error {
-			if n, fixed := f.Size(cx); !fixed {
-				total += n
-			}
-			return nil
-		})
-	}
+	total, variable := d.measure()
+	_ = d.present(func(f *Field) error {
+		if !f.fixed {
+			total += f.size
+		}
+		return nil
+	})
 	return total, !variable
 }
 
@@ -159,12 +162,13 @@ func (c containerNode) Encode(cx Context, dst []byte) ([]byte, error) {
 	if err := d.absentIsZero(); err != nil {
 		return dst, err
 	}
-	base, variable := len(dst), false
+	base := len(dst)
+	_, variable := d.measure()
 	err := d.present(func(f *Field) (err error) {
-		if _, fixed := f.Size(cx); fixed {
+		if f.fixed {
 			dst, err = f.Encode(cx, dst)
 		} else {
-			dst, variable = append(dst, 0, 0, 0, 0), true
+			dst = append(dst, 0, 0, 0, 0)
 		}
 		return err
 	})
@@ -173,14 +177,14 @@ func (c containerNode) Encode(cx Context, dst []byte) ([]byte, error) {
 	}
 	offset := base
 	err = d.present(func(f *Field) (err error) {
-		if n, fixed := f.Size(cx); fixed {
-			offset += n
+		if f.fixed {
+			offset += f.size
 			return nil
 		}
 		if dst, err = putOffset(dst, offset, base); err != nil {
 			return err
 		}
-		offset += 4
+		offset += bytesPerOffset
 		dst, err = f.Encode(cx, dst)
 		return err
 	})
@@ -213,20 +217,19 @@ func (c containerNode) Decode(cx Context, src []byte) error {
 			f.Reset(cx)
 		}
 	}
-	fixedLen, variable := d.fixedPart()
+	fixedLen, variable := d.measure()
 	if len(src) < fixedLen || (!variable && len(src) != fixedLen) {
 		return sizeError(len(src), fixedLen)
 	}
 	pos := 0
 	var parts []variablePart
 	err := d.present(func(f *Field) error {
-		n, fixed := f.Size(cx)
-		if fixed {
-			pos += n
-			return f.Decode(cx, src[pos-n:pos])
+		if f.fixed {
+			pos += f.size
+			return f.Decode(cx, src[pos-f.size:pos])
 		}
 		parts = append(parts, variablePart{f, int(binary.LittleEndian.Uint32(src[pos:]))})
-		pos += 4
+		pos += bytesPerOffset
 		return nil
 	})
 	if err != nil {

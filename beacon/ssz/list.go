@@ -47,12 +47,15 @@ func Uints[T unsigned](p *[]T, shape Shape) Node { return ListOf(p, shape, Uint[
 // UintVector is the node of a vector of n small integers.
 func UintVector[T unsigned](p *[]T, n uint64) Node { return VectorOf(p, n, Uint[T]) }
 
-// element describes the zero element: its size and whether that is fixed and basic.
-func (s seqNode[T]) element(cx Context) (size int, fixed, packed bool) {
-	zero := s.elem(new(T))
-	size, fixed = zero.Size(cx)
-	_, packed = zero.(basic)
-	return size, fixed, packed
+// element is the size of the zero element, and whether all have it. It is worth avoiding for an empty list.
+func (s seqNode[T]) element(cx Context) (size int, fixed bool) { return s.elem(new(T)).Size(cx) }
+
+// perChunk is how many elements share a chunk, 0 if each has a root of its own.
+func (s seqNode[T]) perChunk() uint64 {
+	if b, ok := s.elem(new(T)).(basic); ok {
+		return uint64(32 / b.basicSize())
+	}
+	return 0
 }
 
 // values gives the elements, the defaults for a vector that was never set.
@@ -74,7 +77,10 @@ func (s seqNode[T]) check(n uint64) error {
 }
 
 func (s seqNode[T]) Size(cx Context) (int, bool) {
-	size, fixed, _ := s.element(cx)
+	if s.vector == 0 && len(*s.p) == 0 {
+		return 0, false
+	}
+	size, fixed := s.element(cx)
 	if fixed {
 		if s.vector > 0 {
 			return size * int(s.vector), true
@@ -95,7 +101,10 @@ func (s seqNode[T]) Encode(cx Context, dst []byte) ([]byte, error) {
 	if err := s.check(uint64(len(values))); err != nil {
 		return dst, err
 	}
-	_, fixed, _ := s.element(cx)
+	if len(values) == 0 {
+		return dst, nil
+	}
+	_, fixed := s.element(cx)
 	base := len(dst)
 	if !fixed {
 		dst = append(dst, make([]byte, 4*len(values))...)
@@ -115,17 +124,17 @@ func (s seqNode[T]) Encode(cx Context, dst []byte) ([]byte, error) {
 }
 
 func (s seqNode[T]) Decode(cx Context, src []byte) error {
-	size, fixed, _ := s.element(cx)
+	*s.p = nil
+	if len(src) == 0 {
+		return s.check(0)
+	}
+	size, fixed := s.element(cx)
 	if fixed {
 		return s.decodeFixed(cx, src, size)
 	}
 	offsets, err := s.offsets(src, size)
 	if err != nil {
 		return err
-	}
-	*s.p = nil
-	if len(offsets) == 0 {
-		return nil
 	}
 	values := make([]T, len(offsets)-1)
 	for i := range values {
@@ -145,10 +154,6 @@ func (s seqNode[T]) decodeFixed(cx Context, src []byte, size int) error {
 	if err := s.check(uint64(n)); err != nil {
 		return err
 	}
-	*s.p = nil
-	if n == 0 {
-		return nil
-	}
 	values := make([]T, n)
 	for i := range values {
 		if err := s.elem(&values[i]).Decode(cx, src[i*size:(i+1)*size]); err != nil {
@@ -162,9 +167,6 @@ func (s seqNode[T]) decodeFixed(cx Context, src []byte, size int) error {
 // offsets reads where the elements of variable size start, with the end of the last one behind them. All are checked
 // before any memory for elements is taken: each element has room for at least least bytes.
 func (s seqNode[T]) offsets(src []byte, least int) ([]uint32, error) {
-	if len(src) == 0 {
-		return nil, s.check(0)
-	}
 	if len(src) < 4 {
 		return nil, fmt.Errorf("%w: %d bytes hold no offset", ErrOffset, len(src))
 	}
@@ -196,13 +198,11 @@ func (s seqNode[T]) leaves(cx Context, h *Hasher) (limit uint64) {
 	if err := s.check(uint64(len(values))); err != nil {
 		h.Fail(err)
 	}
-	size, _, packed := s.element(cx)
 	limit = s.shape.Limit
 	if s.vector > 0 {
 		limit = s.vector
 	}
-	if packed {
-		perChunk := uint64(32 / size)
+	if perChunk := s.perChunk(); perChunk > 0 {
 		s.packInto(cx, h, values)
 		return chunkCount(limit, perChunk)
 	}
@@ -246,7 +246,7 @@ func (s seqNode[T]) Prove(cx Context, path Path, p *Proof) error {
 	if s.vector == 0 {
 		view.MixIn = LengthMixIn(uint64(len(values)))
 	}
-	if _, _, packed := s.element(cx); !packed {
+	if s.perChunk() == 0 {
 		view.Element = func(i uint64, path Path, p *Proof) error {
 			return atIndex(int(i), s.elem(&values[i]).Prove(cx, path, p))
 		}
@@ -255,13 +255,11 @@ func (s seqNode[T]) Prove(cx Context, path Path, p *Proof) error {
 }
 
 func (s seqNode[T]) Child(cx Context, step string) (uint64, Node, error) {
-	size, _, packed := s.element(cx)
 	view, bound := View{Limit: s.shape.Limit, Progressive: s.shape.Progressive, MixIn: new([32]byte)}, s.shape.bound()
 	if s.vector > 0 {
 		view, bound = View{Limit: s.vector}, s.vector
 	}
-	if packed {
-		perChunk := uint64(32 / size)
+	if perChunk := s.perChunk(); perChunk > 0 {
 		view.Limit = chunkCount(view.Limit, perChunk)
 		return view.child(step, perChunk, bound, nil)
 	}

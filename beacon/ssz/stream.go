@@ -96,21 +96,20 @@ func (c containerNode) StreamSSZ(cx Context, out *Stream) error {
 	if err := d.absentIsZero(); err != nil {
 		return err
 	}
-	offset, variable := d.fixedPart()
+	offset, variable := d.measure()
 	err := d.present(func(f *Field) error {
-		size, fixed := f.Size(cx)
-		if fixed {
+		if f.fixed {
 			return out.SSZ(cx, f.Node)
 		}
 		at := offset
-		offset += size
+		offset += f.size
 		return out.Append(func(dst []byte) ([]byte, error) { return appendOffset(dst, at) })
 	})
 	if err != nil || !variable {
 		return err
 	}
 	return d.present(func(f *Field) error {
-		if _, fixed := f.Size(cx); fixed {
+		if f.fixed {
 			return nil
 		}
 		return out.SSZ(cx, f.Node)

@@ -141,7 +141,7 @@ func (s *Store) forgetSlot(b *Batch, at SlotRoot) error {
 	return b.delete(&kindSlot, kindSlot.byRoot(at.Root))
 }
 
-// pruneBlocks deletes the blocks of slots before one with all that hangs on them.
+// pruneBlocks deletes the blocks of slots before one with all that hangs on them, and moves the oldest slot from which on all blocks are here.
 func (s *Store) pruneBlocks(before types.Slot) (progress, error) {
 	if before == 0 {
 		return idle, nil
@@ -155,6 +155,9 @@ func (s *Store) pruneBlocks(before types.Slot) (progress, error) {
 	if err != nil || !seen {
 		return idle, errors.Join(err, b.Discard())
 	}
+	if err := s.moveOldest(b, next); err != nil {
+		return idle, errors.Join(err, b.Discard())
+	}
 	for _, k := range []*kind{
 		&kindBlock, &kindBlockIndex, &kindCanonical, &kindPayload, &kindPayloadMark, &kindColumn, &kindColumnMark, &kindBlob, &kindBlobMark,
 	} {
@@ -162,6 +165,26 @@ func (s *Store) pruneBlocks(before types.Slot) (progress, error) {
 		_ = b.deleteRange(k, from, to) // Commit gives the error
 	}
 	return b.committed(rest)
+}
+
+// moveOldest notes that no block of a slot before one is here any more.
+func (s *Store) moveOldest(b *Batch, next types.Slot) error {
+	oldest, _, err := s.Oldest()
+	if errors.Is(err, ErrNotFound) || err == nil && oldest >= next {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	before, err := s.LastCanonical(next - 1)
+	if errors.Is(err, ErrNotFound) {
+		return nil // what goes is of branches that lost
+	}
+	if err != nil {
+		return err
+	}
+	b.PutOldest(next, before.Root)
+	return nil
 }
 
 // pruneOrphans deletes the blocks before a slot that are not on the finalized chain, from the first slot on that the index of it has. How

@@ -52,7 +52,9 @@ const (
 type SignatureBatch struct {
 	// Of says what the signatures collected from now on belong to, such as a block; it stands in front of their names in
 	// errors. It may be nil.
-	Of   any
+	Of any
+	// Into takes each signature when it is collected, and begins with it at once, beside whoever collects; nil keeps them here until Verify.
+	Into *bls.Batch
 	sets []bls.Set
 }
 
@@ -66,23 +68,23 @@ func (n signatureName) String() string {
 	return fmt.Sprintf("%v: %v", n.of, n.what)
 }
 
-// Len is the number of signatures collected.
+// Len is the number of signatures kept here.
 func (b *SignatureBatch) Len() int { return len(b.sets) }
 
-// Append adds the signatures that another batch has collected, which keeps them.
-func (b *SignatureBatch) Append(other *SignatureBatch) { b.sets = append(b.sets, other.sets...) }
-
-// Verify checks all signatures collected and forgets them. The error names what each wrong one is of.
-func (b *SignatureBatch) Verify() error {
-	sets := b.sets
-	b.sets = nil
-	if err := bls.VerifyBatch(sets); err != nil {
+// Verify checks all signatures collected, with whatever else is in Into, and forgets them. The error names what each wrong one is of.
+func (b *SignatureBatch) Verify() (err error) {
+	if b.Into != nil {
+		err = b.Into.Verify()
+	} else {
+		err = bls.VerifyBatch(b.Take())
+	}
+	if err != nil {
 		return fmt.Errorf("verify signatures: %w", err)
 	}
 	return nil
 }
 
-// Take gives the signatures collected, to be verified together with others, and forgets them.
+// Take gives the signatures kept here, to be verified together with others, and forgets them.
 func (b *SignatureBatch) Take() []bls.Set {
 	sets := b.sets
 	b.sets = nil
@@ -91,7 +93,12 @@ func (b *SignatureBatch) Take() []bls.Set {
 
 // add collects a signature of a signing root by a sum of keys.
 func (b *SignatureBatch) add(key *bls.PublicKey, root types.Root, signature types.BLSSignature, of any) {
-	b.sets = append(b.sets, bls.Set{Keys: []*bls.PublicKey{key}, Message: root, Signature: signature, Label: signatureName{b.Of, of}})
+	set := bls.Set{Keys: []*bls.PublicKey{key}, Message: root, Signature: signature, Label: signatureName{b.Of, of}}
+	if b.Into != nil {
+		b.Into.Add(set)
+		return
+	}
+	b.sets = append(b.sets, set)
 }
 
 // signedByValidator collects the signature of a validator in the registry.

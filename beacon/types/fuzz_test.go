@@ -97,3 +97,49 @@ func FuzzJSON(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPeek decodes states and blocks whose fork follows from their slot, as files and servers of checkpoints have them: no panic, bounded memory, and what decodes
+// encodes to the same bytes.
+func FuzzPeek(f *testing.F) {
+	spec := *params.Minimal()
+	for fork, at := range map[params.Fork]*params.Epoch{
+		params.Altair: &spec.AltairForkEpoch, params.Bellatrix: &spec.BellatrixForkEpoch, params.Capella: &spec.CapellaForkEpoch, params.Deneb: &spec.DenebForkEpoch,
+		params.Electra: &spec.ElectraForkEpoch, params.Fulu: &spec.FuluForkEpoch, params.Gloas: &spec.GloasForkEpoch,
+	} {
+		*at = params.Epoch(fork)
+	}
+	for fork := range params.Gloas + 1 {
+		slot := types.Slot(uint64(fork) * spec.SlotsPerEpoch)
+		state := types.NewBeaconState(&spec, fork)
+		state.Slot, state.Fork.CurrentVersion = slot, spec.ForkVersion(fork)
+		block := &types.SignedBeaconBlock{Message: types.BeaconBlock{Slot: slot}}
+		for isBlock, o := range map[bool]ssz.Object{false: state, true: block} {
+			if encoded, err := ssz.Marshal(ssz.Context{Spec: &spec, Fork: fork}, ssz.Container(o)); err == nil && len(encoded) < 1<<16 {
+				f.Add(isBlock, encoded)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, isBlock bool, src []byte) {
+		var o ssz.Object
+		var cx ssz.Context
+		var err error
+		checkAllocation(t, len(src), func() {
+			if isBlock {
+				var b *types.SignedBeaconBlock
+				b, cx, err = types.DecodeSignedBeaconBlock(&spec, src)
+				o = b
+				return
+			}
+			var s *types.BeaconState
+			if s, err = types.DecodeBeaconState(&spec, src); err == nil {
+				o, cx = s, ssz.Context{Spec: &spec, Fork: spec.ForkAtSlot(s.Slot)}
+			}
+		})
+		if err != nil {
+			return
+		}
+		if again, err := ssz.Marshal(cx, ssz.Container(o)); err != nil || !bytes.Equal(again, src) {
+			t.Fatalf("%d bytes of %v encode to %d: %v", len(src), cx.Fork, len(again), err)
+		}
+	})
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cresset/cresset/beacon/node"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/cmd/internal/process"
 )
 
 // called is what the command line made of its arguments.
@@ -29,7 +30,7 @@ func call(environ []string, args ...string) called {
 	var c called
 	var out, errs bytes.Buffer
 	p := &program{
-		environ: environ, out: &out, errs: &errs,
+		World: process.World{Environ: environ, Out: &out, Errs: &errs},
 		runNode: func(_ context.Context, cfg node.Config, _ *slog.Logger) error {
 			c.cfg = &cfg
 			return os.ErrDeadlineExceeded
@@ -68,8 +69,8 @@ func printed(t *testing.T, environ []string, args ...string) map[string]map[stri
 	for _, row := range rows {
 		byName[row["name"].(string)] = row
 	}
-	if len(byName) != len(options()) {
-		t.Errorf("%d options are printed, want %d", len(byName), len(options()))
+	if len(byName) != len(table().Options) {
+		t.Errorf("%d options are printed, want %d", len(byName), len(table().Options))
 	}
 	return byName
 }
@@ -141,17 +142,17 @@ func TestEveryOptionReachesTheNode(t *testing.T) {
 	}
 	var flags, environ []string
 	var file strings.Builder
-	for _, o := range options() {
-		value, ok := values[o.name]
+	for _, o := range table().Options {
+		value, ok := values[o.Name]
 		if !ok {
-			t.Errorf("the test gives no value to %s", o.name)
+			t.Errorf("the test gives no value to %s", o.Name)
 		}
 		if value == "" {
 			continue
 		}
-		flags = append(flags, "--"+o.name+"="+value)
-		environ = append(environ, o.variable()+"="+value)
-		file.WriteString(o.name + ": \"" + value + "\"\n")
+		flags = append(flags, "--"+o.Name+"="+value)
+		environ = append(environ, table().Variable(&o)+"="+value)
+		file.WriteString(o.Name + ": \"" + value + "\"\n")
 	}
 	for place, got := range map[string]called{
 		"flags":       call(nil, flags...),
@@ -184,6 +185,7 @@ func TestWrongConfiguration(t *testing.T) {
 		{"unknown key like none", "colour: red", "", nil, []string{"beacon.yaml:1: unknown key \"colour\";"}},
 		{"unknown variable", "", "CRESSET_DATADIRR=x", nil, []string{"unknown variable \"CRESSET_DATADIRR\"", "did you mean \"CRESSET_DATADIR\"?"}},
 		{"unknown variable like none", "", "CRESSET_VECTORS=x", nil, []string{"unknown variable \"CRESSET_VECTORS\";"}},
+		{"unknown variable that only begins like the validator client's", "", "CRESSET_VALIDATOR=x", nil, []string{"unknown variable \"CRESSET_VALIDATOR\""}},
 		{"unknown flag", "", "", []string{"--jwt-secert=x"}, []string{"unknown flag: --jwt-secert", "did you mean \"--jwt-secret\"?"}},
 		{"unknown flag like none", "", "", []string{"--colour"}, []string{"unknown flag: --colour;"}},
 		{"unknown command", "", "", []string{"imprt"}, []string{"unknown command \"imprt\"", "did you mean \"import\"?"}},
@@ -202,7 +204,7 @@ func TestWrongConfiguration(t *testing.T) {
 		{"no YAML", "datadir: [", "", nil, []string{"beacon.yaml: yaml:"}},
 		{"file in the file", "config: x", "", nil, []string{"beacon.yaml:1: config cannot be set in the file itself"}},
 		{"no file", "", "", []string{"--config=nosuch.yaml"}, []string{"config: open nosuch.yaml"}},
-		{"large file", strings.Repeat("#", maxConfigFile+1), "", nil, []string{"beacon.yaml has more than 1048576 bytes"}},
+		{"large file", strings.Repeat("#", 1<<20+1), "", nil, []string{"beacon.yaml has more than 1048576 bytes"}},
 		{"size without unit", "state-cache: 512", "", nil, []string{"beacon.yaml:1: state-cache is \"512\", want a size from 1MiB to 1TiB such as 512MiB"}},
 		{"size of another unit", "", "CRESSET_STATE_CACHE=512MB", nil, []string{"environment CRESSET_STATE_CACHE: state-cache is \"512MB\", want a size"}},
 		{"size too small", "", "", []string{"--state-cache=1023KiB"}, []string{"flag --state-cache: state-cache is \"1023KiB\", want a size"}},
@@ -233,8 +235,8 @@ func TestWrongConfiguration(t *testing.T) {
 				args = append(args, "--config", write(t, "beacon.yaml", c.file))
 			}
 			got := call([]string{c.environ}, args...)
-			if got.code != exitUsage || got.cfg != nil || strings.Count(got.errs, "\n") != 1 {
-				t.Errorf("exit code %d, started with %+v: %s; want code %d, no start, one line", got.code, got.cfg, got.errs, exitUsage)
+			if got.code != process.ExitUsage || got.cfg != nil || strings.Count(got.errs, "\n") != 1 {
+				t.Errorf("exit code %d, started with %+v: %s; want code %d, no start, one line", got.code, got.cfg, got.errs, process.ExitUsage)
 			}
 			for _, want := range c.want {
 				if !strings.Contains(got.errs, want) {
@@ -242,6 +244,20 @@ func TestWrongConfiguration(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Variables of the validator client are none of the node's.
+func TestTheValidatorsVariables(t *testing.T) {
+	if got := call([]string{"CRESSET_VALIDATOR_DATADIR=x"}, "config", "print"); got.code != 0 || !strings.Contains(got.out, "# datadir: not set") {
+		t.Errorf("exit code %d: %s%s", got.code, got.out, got.errs)
+	}
+}
+
+// The configuration that operators begin with is one.
+func TestSampleConfiguration(t *testing.T) {
+	if got := call(nil, "--config", filepath.Join("..", "..", "deploy", "beacon.yaml")); got.cfg == nil || got.cfg.Network != "hoodi" {
+		t.Errorf("started with %+v (%s)", got.cfg, got.errs)
 	}
 }
 
@@ -292,41 +308,5 @@ func TestCredentialsAreHidden(t *testing.T) {
 				t.Errorf("%s: printed %s%s, want %s", value, got.out, got.errs, want)
 			}
 		}
-	}
-}
-
-func TestSizes(t *testing.T) {
-	for text, want := range map[string]uint64{"1B": 1, "1024B": 1 << 10, "3 GiB": 3 << 30, "1TiB": 1 << 40, "16777215TiB": 16777215 << 40} {
-		if n, ok := parseSize(text); !ok || n != want {
-			t.Errorf("%q is %d (%t), want %d", text, n, ok, want)
-		}
-		if n, ok := parseSize(showSize(want)); !ok || n != want {
-			t.Errorf("%d is shown as %q, which is %d (%t)", want, showSize(want), n, ok)
-		}
-	}
-	for _, text := range []string{"", "B", "1", "-1B", "1.5MiB", "1mib", "1MiB ", "0x1B", "18446744073709551616B", "16777216TiB"} {
-		if n, ok := parseSize(text); ok {
-			t.Errorf("%q is a size, %d", text, n)
-		}
-	}
-	if got := showSize(0); got != "0B" {
-		t.Errorf("nothing is shown as %q", got)
-	}
-}
-
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"datadir", "datadir", 0}, {"datadr", "datadir", 1}, {"datadiir", "datadir", 1},
-		{"detadir", "datadir", 1}, {"dtaadir", "datadir", 1}, {"log-levle", "log-level", 1}, {"kitten", "sitting", 3},
-	} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("distance of %q and %q is %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-	if got := nearest(strings.Repeat("x", 1<<20), []string{"datadir"}); got != "" {
-		t.Errorf("a long word is near %q", got)
 	}
 }

@@ -4,7 +4,7 @@
 // Layer: 9.
 //
 // One table (options.go) lists all options; flags, variables, keys of the file, "config print" and docs/configuration.md follow
-// from it. A flag overrides the environment, which overrides the file, which overrides the default.
+// from it, which is cmd/internal/options; what every process needs is cmd/internal/process.
 //
 // Exit codes: 0 done, 1 failed for a reason that may pass (start it again), 2 wrong usage or configuration, 3 the data needs an
 // operator (a restart changes nothing).

@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cresset/cresset/cmd/internal/doclines"
+	"github.com/cresset/cresset/cmd/internal/process"
 )
 
 // docs/configuration.md has the table of options as it is.
@@ -17,27 +20,37 @@ func TestDocumentationHasTheTable(t *testing.T) {
 	if !found {
 		t.Fatal("docs/configuration.md has no \"## Options\"")
 	}
-	if want := documentation(options()); !strings.HasPrefix(after, want) {
+	if want := table().Documentation(); !strings.HasPrefix(after, want) {
 		t.Errorf("the tables below \"## Options\" in docs/configuration.md differ from the table of options; they should read\n%s", want)
 	}
 }
 
 // Rows of the table have what flags, file, help and documentation need.
 func TestTableIsSound(t *testing.T) {
-	seen := map[string]bool{}
-	lastOfGroup := map[string]int{}
-	table := options()
-	for i, o := range table {
-		if seen[o.name] || o.name != strings.ToLower(o.name) || strings.ContainsAny(o.name, "_. ") {
-			t.Errorf("name %q is there twice or is not of the form a-b-c", o.name)
+	if err := table().Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every command line of the documentation is one that starts a node or is another command.
+func TestCommandLinesOfTheDocumentation(t *testing.T) {
+	lines, err := doclines.Of(filepath.Join("..", ".."), "cresset-beacon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lines) < 6 {
+		t.Fatalf("%d command lines were found, want more", len(lines))
+	}
+	for _, l := range lines {
+		if l.Mention() && l.Args[0] == "import" {
+			continue
 		}
-		seen[o.name] = true
-		if o.help == "" || strings.ContainsAny(o.help, "|\n") || o.kind == "" || o.group == "" {
-			t.Errorf("%s has help %q, kind %q, group %q", o.name, o.help, o.kind, o.group)
+		args := doclines.Fill(l.Args, map[string]string{
+			"URL": "http://127.0.0.1:1", "FILE": filepath.Join("..", "..", "deploy", "beacon.yaml"), "/etc/cresset/beacon.yaml": filepath.Join("..", "..", "deploy", "beacon.yaml"),
+		})
+		c := call(nil, args...)
+		if c.code == process.ExitUsage || c.cfg == nil && strings.HasPrefix(args[0], "-") {
+			t.Errorf("%s: cresset-beacon %s: code %d, started %t: %s", l.Place, strings.Join(l.Args, " "), c.code, c.cfg != nil, c.errs)
 		}
-		if last, ok := lastOfGroup[o.group]; ok && last != i-1 {
-			t.Errorf("%s stands apart from the rest of group %q", o.name, o.group)
-		}
-		lastOfGroup[o.group] = i
 	}
 }

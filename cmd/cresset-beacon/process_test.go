@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/cresset/cresset/beacon/node"
 	"github.com/cresset/cresset/beacon/recorded"
 	"github.com/cresset/cresset/beacon/store"
+	"github.com/cresset/cresset/cmd/internal/process"
 )
 
 // fateVariable makes the test binary the program itself, with a node that meets a fate; "real" is the real node.
@@ -63,10 +63,8 @@ func TestMain(m *testing.M) {
 	case name == "real":
 		main()
 	case ok:
-		signals := make(chan os.Signal, 2)
-		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 		p := &program{
-			environ: os.Environ(), out: os.Stdout, errs: os.Stderr, signals: signals,
+			World:   process.Real(),
 			runNode: func(ctx context.Context, _ node.Config, _ *slog.Logger) error { return f(ctx) },
 			importAll: func(ctx context.Context, _ node.Config, _ node.ImportConfig, _ *slog.Logger) (node.Summary, error) {
 				return node.Summary{}, f(ctx)
@@ -257,8 +255,8 @@ func TestImportAndRunOfARecordedChain(t *testing.T) {
 	owner.await(t, fmt.Sprintf(" head=%d ", head)) // the line of a slot
 	other := start(t, "real", "--config", file)
 	want := fmt.Sprintf("is in use by process %d (", owner.cmd.Process.Pid)
-	if code, last := other.wait(t); code != exitTransient || !strings.Contains(last, want) {
-		t.Errorf("beside another process: exit code %d, last line %q; want code %d, %q", code, last, exitTransient, want)
+	if code, last := other.wait(t); code != process.ExitTransient || !strings.Contains(last, want) {
+		t.Errorf("beside another process: exit code %d, last line %q; want code %d, %q", code, last, process.ExitTransient, want)
 	}
 	owner.signal(t, syscall.SIGTERM)
 	if code, last := owner.wait(t); code != 0 || !strings.Contains(last, "everything is saved") {

@@ -2,7 +2,10 @@
 //
 // Layer: 9.
 //
-//	main.go      commands
-//	flags.go     flags to the configuration
-//	exit.go      errors to exit codes
+//	main.go        commands, errors to exit codes
+//	options.go     the table of options, and what files they name
+//	validators.go  the file with settings of single validators
+//
+// Flags, variables, keys of the file, "config print" and docs/validator.md follow from the table, which is cmd/internal/options; what every process needs is
+// cmd/internal/process.
 package main

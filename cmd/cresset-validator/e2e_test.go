@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,10 +161,10 @@ func start(t *testing.T, name string, run func(context.Context, *slog.Logger) er
 
 func (s *stage) node(t *testing.T, change func(*node.Config)) (url string, log *lines) {
 	t.Helper()
-	address := freeAddress(t)
+	address, peers := freeAddress(t), netip.MustParseAddrPort(freeAddress(t)).Port() // in the hope that it is free for UDP too
 	cfg := node.Config{
 		DataDir: t.TempDir(), NetworkConfig: s.config, Genesis: s.genesis, ExecutionEndpoints: []string{node.EmbeddedEngine}, HTTPAddress: address,
-		Networking: &node.Networking{Listen: []string{"127.0.0.1"}, NoDiscovery: true, Local: true, Peers: 8},
+		Networking: &node.Networking{Listen: []string{"127.0.0.1"}, Port: peers, QUICPort: peers, NoDiscovery: true, Local: true, Peers: 8},
 	}
 	change(&cfg)
 	return "http://" + address, start(t, "node", func(ctx context.Context, log *slog.Logger) error { return node.Run(ctx, cfg, log) })
@@ -211,5 +212,49 @@ func TestE2EFinalizes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestE2EDoppelganger has a second process with the same keys, which watches first: it hears the first one and never signs anything.
+func TestE2EDoppelganger(t *testing.T) {
+	s := newStage(t, "fulu", 2*time.Second)
+	url, _ := s.node(t, func(*node.Config) {})
+	copied := filepath.Join(t.TempDir(), "keystores")
+	if err := keystore.MakeDir(copied); err != nil {
+		t.Fatal(err)
+	}
+	for i := range validators {
+		name := fmt.Sprintf("keystore-%d.json", i)
+		text, err := os.ReadFile(filepath.Join(s.keystores, name))
+		if err == nil {
+			err = keystore.WriteSecretFile(filepath.Join(copied, name), text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := s.client(url)
+	first := start(t, "first validator client", func(ctx context.Context, log *slog.Logger) error { return client.Run(ctx, cfg, log) })
+	await := func(out *lines, text string, most time.Duration) {
+		t.Helper()
+		for deadline := time.Now().Add(most); !strings.Contains(out.String(), text); time.Sleep(200 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%q is not said within %v", text, most)
+			}
+		}
+	}
+	await(first, "msg=voted slot=1", time.Minute)
+	other := s.client(url)
+	other.KeystoreDir, other.WatchFirst = copied, true
+	second := start(t, "second validator client", func(ctx context.Context, log *slog.Logger) error { return client.Run(ctx, other, log) })
+	await(second, "another process uses a key of ours", time.Duration(4*s.spec.SlotsPerEpoch)*s.spec.SlotDuration())
+	time.Sleep(time.Duration(2*s.spec.SlotsPerEpoch) * s.spec.SlotDuration())
+	for _, bad := range []string{"msg=voted", "msg=proposed", "msg=aggregated", "for the sync committee", "do their duties from now on"} {
+		if strings.Contains(second.String(), bad) {
+			t.Errorf("the second process says %s", bad)
+		}
+	}
+	if n := strings.Count(second.String(), "another process uses a key of ours"); n < validators {
+		t.Errorf("%d keys are told of, want all %d", n, validators)
 	}
 }

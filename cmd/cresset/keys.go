@@ -130,6 +130,12 @@ func (f *keysFlags) makeKeys(cmd *cobra.Command, m makeFlags, fresh bool) error 
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "0x%x %v %s\n", key.PublicKey().Bytes(), path, file)
 	}
+	next := "create"
+	if _, err := os.Lstat(filepath.Join(f.dir, protection.MarkerName)); err == nil {
+		next = "register"
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "Nothing is signed with them before slashing protection knows them. Where they never signed anything:\n"+
+		"  cresset protection %s --keystores %s --beacon-node URL\nElse import their history: cresset protection import.\n", next, f.dir)
 	return nil
 }
 
@@ -249,7 +255,8 @@ func (f *keysFlags) importCommand() *cobra.Command {
 		Use:   "import {FILE | DIRECTORY}...",
 		Short: "Check keystores, copy the good ones and register their keys with slashing protection",
 		Long: "Check keystores, copy the good ones and register their keys with slashing protection.\n\n" +
-			"A key that has signed elsewhere needs its history too, before the validator process is started: cresset protection import.",
+			"A key that has signed elsewhere needs its history too, best before this: cresset protection import. A copy is named after its key, and\n" +
+			"in the directory of --passwords its password gets that name too.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store.keystores = f.dir
@@ -291,20 +298,30 @@ func (f *keysFlags) importKeys(cmd *cobra.Command, passwords passwordFlags, stor
 	if err != nil {
 		return err
 	}
+	blank := 0
 	for _, r := range good {
-		err := importOne(f.dir, protected, r)
+		err := importOne(f.dir, passwords.dir, protected, r)
 		if err := errors.Join(err, r.Lock.Release()); err != nil {
 			bad++
 			fmt.Fprintf(cmd.OutOrStdout(), "BAD %v\n", err)
 			continue
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "imported 0x%x %s\n", r.Pubkey, r.Path)
+		history := ""
+		if marks, err := protected.Marks(r.Pubkey); err == nil && !marks[0].HasBlock && !marks[0].HasAttestation {
+			blank++
+			history = ", which has signed nothing as far as slashing protection knows"
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "imported 0x%x %s%s\n", r.Pubkey, r.Path, history)
+	}
+	if blank > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%d keys have no history here. If they have signed elsewhere, do not start the validator process before it is here:\n"+
+			"  cresset protection import --keystores %s --beacon-node URL FILE\n", blank, f.dir)
 	}
 	return badFiles(bad, len(paths))
 }
 
 // importOne registers the key first: a keystore without protection would be refused by the validator process, the other way round nothing is lost.
-func importOne(dir string, protected *protection.Store, r keystore.Result) error {
+func importOne(dir, passwords string, protected *protection.Store, r keystore.Result) error {
 	data, err := keystore.ReadSecretFile(r.Path, keystore.MaxFile)
 	if err != nil {
 		return err
@@ -312,7 +329,13 @@ func importOne(dir string, protected *protection.Store, r keystore.Result) error
 	if err := protected.Register(types.BLSPubkey(r.Pubkey)); err != nil {
 		return err
 	}
-	return keystore.WriteSecretFile(fileOf(dir, r.Pubkey), data)
+	to := fileOf(dir, r.Pubkey)
+	if passwords != "" {
+		if err := keystore.CopyPassword(passwords, r.Path, to); err != nil {
+			return err
+		}
+	}
+	return keystore.WriteSecretFile(to, data)
 }
 
 func (f *keysFlags) exportCommand() *cobra.Command {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -180,6 +181,60 @@ func TestKeysAreImportedWithProtectionAndExportedUnderAnotherPassword(t *testing
 	succeed(t, "keys", "export", "--keystores", home, "--password-file", b.password, "--new-password-file", second, "--kdf", "pbkdf2", "--to", home+"/out", one)
 	if out := succeed(t, "keys", "check", "--keystores", home+"/out", "--password-file", second); !strings.Contains(out, "good "+one) {
 		t.Errorf("exported: %s", out)
+	}
+}
+
+// Keystores that have a password each are opened with the same directory of passwords after they were imported under other names; whose history is there before is
+// not said to have none.
+func TestPasswordsAreImportedToo(t *testing.T) {
+	b := recovered(t, 2)
+	home, passwords := filepath.Join(t.TempDir(), "home"), t.TempDir()
+	at := []string{"--keystores", home, "--genesis-validators-root", testRoot}
+	for i := range uint32(2) {
+		from := fileOf(b.dir, key(t, keystore.SigningPath(i)))
+		name := fmt.Sprintf("keystore-m_12381_3600_%d_0_0-17", i)
+		if err := errors.Join(os.Rename(from, filepath.Join(b.dir, name+".json")), os.WriteFile(filepath.Join(passwords, name+".txt"), []byte(testPassword), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	succeed(t, append([]string{"protection", "create"}, at...)...)
+	file := write(t, "history.json", fmt.Appendf(nil, `{"metadata":{"interchange_format_version":"5","genesis_validators_root":%q},
+		"data":[{"pubkey":"%v","signed_blocks":[{"slot":"9"}],"signed_attestations":[]}]}`, testRoot, key(t, keystore.SigningPath(0))))
+	succeed(t, append([]string{"protection", "import", file}, at...)...)
+	code, out, errs := command(t, append([]string{"keys", "import", "--passwords", passwords, b.dir}, at...)...)
+	if code != 0 || strings.Count(out, "has signed nothing") != 1 || !strings.Contains(errs, "1 keys have no history here") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	if out := succeed(t, "keys", "check", "--keystores", home, "--passwords", passwords); strings.Count(out, "good 0x") != 2 {
+		t.Errorf("checked: %s", out)
+	}
+}
+
+// A key that is made for a directory with slashing protection is registered by a command, which the one that makes it names; what others signed stays.
+func TestLaterKeysAreRegistered(t *testing.T) {
+	b := recovered(t, 1)
+	at := func(args ...string) []string {
+		return append([]string{"protection", args[0], "--keystores", b.dir, "--genesis-validators-root", testRoot}, args[1:]...)
+	}
+	succeed(t, at("create", "--yes")...)
+	first, second := key(t, keystore.SigningPath(0)), key(t, keystore.SigningPath(1))
+	file := write(t, "history.json", fmt.Appendf(nil, `{"metadata":{"interchange_format_version":"5","genesis_validators_root":%q},
+		"data":[{"pubkey":"%v","signed_blocks":[{"slot":"9"}],"signed_attestations":[]}]}`, testRoot, first))
+	succeed(t, at("import", file)...)
+	_, _, said := command(t, "keys", "recover", "--keystores", b.dir, "--mnemonic-file", b.mnemonic, "--password-file", b.password, "--kdf", "pbkdf2", "--first", "1")
+	if want := "cresset protection register --keystores " + b.dir; !strings.Contains(said, want) {
+		t.Errorf("keys recover says %q, want %q", said, want)
+	}
+	fail(t, 1, "not confirmed", at("register")...)
+	if out := succeed(t, at("register", "--yes")...); out != fmt.Sprintf("registered %v\n1 keys were registered, 1 were before\n", second) {
+		t.Errorf("register says %s", out)
+	}
+	third := types.BLSPubkey{1}
+	if out := succeed(t, at("register", "--yes", third.String(), first.String())...); !strings.Contains(out, fmt.Sprintf("registered %v\n1 keys", third)) {
+		t.Errorf("register says %s", out)
+	}
+	if out := succeed(t, at("show")...); !strings.Contains(out, first.String()+" block at slot 9") || strings.Count(out, "\n") != 3 {
+		t.Errorf("shown: %s", out)
 	}
 }
 

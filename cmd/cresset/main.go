@@ -19,6 +19,9 @@ const (
 	exitInput  = 3
 )
 
+// errSaid stands for what the command has said itself.
+var errSaid = errors.New("said already")
+
 // exitError is an error that decides about the exit code.
 type exitError struct {
 	code int
@@ -42,18 +45,10 @@ func main() {
 
 // run is main without the process: arguments and streams in, exit code out.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
-	root := &cobra.Command{
-		Use:           "cresset",
-		Short:         "Tools for operators of the Cresset consensus client",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	root := rootCommand()
 	// What cobra refuses itself, before a command runs, is wrong usage: unknown commands and flags, values that do not parse.
 	code := exitUsage
 	root.PersistentPreRun = func(*cobra.Command, []string) { code = exitFailed }
-	root.AddCommand(replayCommand(), sszCommand(), keysCommand(), depositCommand(), exitCommand(), blsChangeCommand(), protectionCommand(), devnetCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
@@ -66,8 +61,21 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if !errors.As(err, &exit) {
 		exit = &exitError{code, err}
 	}
-	if exit.err != errDiffer {
+	if exit.err != errSaid {
 		fmt.Fprintf(errs, "cresset: %v\n", exit)
 	}
 	return exit.code
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "cresset",
+		Short:         "Tools for operators of the Cresset consensus client",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.AddCommand(replayCommand(), sszCommand(), keysCommand(), depositCommand(), exitCommand(), blsChangeCommand(), protectionCommand(), devnetCommand())
+	return root
 }

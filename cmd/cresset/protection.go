@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -66,7 +67,7 @@ func protectionCommand() *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&f.keystores, "keystores", "", "directory of the keystores, in which the database is marked")
 	f.add(cmd)
-	cmd.AddCommand(f.createCommand(), f.importCommand(), f.exportCommand(), f.showCommand())
+	cmd.AddCommand(f.createCommand(), f.registerCommand(), f.importCommand(), f.exportCommand(), f.showCommand())
 	return cmd
 }
 
@@ -84,21 +85,9 @@ func (f *protectionFlags) createCommand() *cobra.Command {
 			if err := keystore.MakeDir(f.keystores); err != nil {
 				return inputError(err)
 			}
-			paths, err := keystore.List(f.keystores)
+			keys, err := f.keys()
 			if err != nil {
-				return inputError(err)
-			}
-			var keys []types.BLSPubkey
-			for _, path := range paths {
-				k, err := keystore.Read(path)
-				if err != nil {
-					return inputError(err)
-				}
-				key, err := k.PublicKey()
-				if err != nil {
-					return inputError(fmt.Errorf("%s: %w", path, err))
-				}
-				keys = append(keys, types.BLSPubkey(key))
+				return err
 			}
 			question := fmt.Sprintf("%d keys in %s will be taken for keys that have signed nothing but what %s knows.\n"+
 				"If they have signed elsewhere, import that history before they sign here.", len(keys), f.keystores, cfg.Path)
@@ -121,6 +110,72 @@ func (f *protectionFlags) createCommand() *cobra.Command {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is ready with %d keys\n", cfg.Path, len(marks))
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// keys is what the keystores state.
+func (f *protectionFlags) keys() (keys []types.BLSPubkey, err error) {
+	paths, err := keystore.List(f.keystores)
+	if err != nil {
+		return nil, inputError(err)
+	}
+	for _, path := range paths {
+		k, err := keystore.Read(path)
+		if err != nil {
+			return nil, inputError(err)
+		}
+		key, err := k.PublicKey()
+		if err != nil {
+			return nil, inputError(fmt.Errorf("%s: %w", path, err))
+		}
+		keys = append(keys, types.BLSPubkey(key))
+	}
+	return keys, nil
+}
+
+func (f *protectionFlags) registerCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "register [PUBKEY...]",
+		Short: "Register keys that have signed nothing yet: some, or those of all keystores; the others stay as they are",
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			keys, err := keysOf(args)
+			if err != nil {
+				return err
+			}
+			s, err := f.open(cmd)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.Close()) }()
+			if len(args) == 0 {
+				if keys, err = f.keys(); err != nil {
+					return err
+				}
+			}
+			known, err := s.Marks()
+			if err != nil {
+				return err
+			}
+			keys = slices.DeleteFunc(keys, func(key types.BLSPubkey) bool {
+				return slices.ContainsFunc(known, func(m protection.Mark) bool { return m.Key == key })
+			})
+			question := fmt.Sprintf("%d keys will be taken for keys that have never signed anything, anywhere.\n"+
+				"If they have, import that history instead: cresset protection import.", len(keys))
+			if err := confirm(cmd, yes || len(keys) == 0, question); err != nil {
+				return err
+			}
+			if err := s.Register(keys...); err != nil {
+				return err
+			}
+			for _, key := range keys {
+				fmt.Fprintf(cmd.OutOrStdout(), "registered %v\n", key)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d keys were registered, %d were before\n", len(keys), len(known))
 			return err
 		},
 	}

@@ -19,9 +19,6 @@ import (
 	"github.com/cresset/cresset/beacon/types"
 )
 
-// errDiffer ends "ssz diff" with exit code 1 when the values differ.
-var errDiffer = errors.New("values differ")
-
 // sszFlags is what every command of "cresset ssz" is told.
 type sszFlags struct {
 	kind, fork, preset, config, from string
@@ -277,7 +274,7 @@ func (f *sszFlags) diffCommand() *cobra.Command {
 			if diff(cmd.OutOrStdout(), f.kind, values[0], values[1]) == 0 {
 				return nil
 			}
-			return &exitError{exitFailed, errDiffer}
+			return &exitError{exitFailed, errSaid}
 		},
 	}
 }

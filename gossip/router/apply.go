@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/gossip"
 )
@@ -18,7 +19,7 @@ func (r *Router) concluded(ctx context.Context, batch []outcome) {
 		switch o.decision.Verdict {
 		case gossip.Reject:
 			r.log.Debug("a message was rejected", "topic", o.name, "peer", o.peer, "error", o.decision)
-			r.cfg.Peers.Penalise(o.peer, "gossip: "+string(o.decision.Rule), false)
+			r.cfg.Peers.Report(o.peer, peers.Useless, "gossip: "+string(o.decision.Rule))
 		case gossip.Accept:
 			if vote := r.apply(o.topic.Kind, o.checked); vote != nil {
 				counted = append(counted, vote)
@@ -30,7 +31,7 @@ func (r *Router) concluded(ctx context.Context, batch []outcome) {
 			r.deferred(o)
 		}
 	}
-	r.votes.add(counted)
+	r.votes.add(counted...)
 }
 
 // apply hands on what was accepted. A vote is returned for the caller to collect.
@@ -55,12 +56,17 @@ func (r *Router) apply(kind gossip.Kind, checked gossip.Checked) (vote *chain.Ve
 	case *gossip.CheckedAttesterSlashing:
 		r.enqueue(kind, func(ctx context.Context) error { return r.cfg.Chain.ApplyAttesterSlashing(ctx, c) })
 	case *gossip.CheckedPayloadAttestation:
-		r.enqueue(kind, func(ctx context.Context) error { return r.cfg.Chain.ApplyPayloadAttestation(ctx, c) })
+		r.payloadVotes.add(c)
 	}
+	r.pool(checked)
+	return vote
+}
+
+// pool gives what was accepted, or made here and sent, to whoever wants to hear of it.
+func (r *Router) pool(checked gossip.Checked) {
 	if r.cfg.Pool != nil {
 		r.cfg.Pool.Insert(checked)
 	}
-	return vote
 }
 
 func (r *Router) importBlock(signed *types.SignedBeaconBlock) {
@@ -144,8 +150,14 @@ func (r *Router) deferred(o *outcome) {
 		r.recheck(r.hold.take(what))
 		return
 	}
-	if first && what.kind == gossip.WaitBlock {
+	if !first {
+		return
+	}
+	switch what.kind { // whoever else refers to it may be asked if this peer does not answer
+	case gossip.WaitBlock:
 		r.cfg.FindBlock(what.root, o.peer)
+	case gossip.WaitPayload:
+		r.cfg.FindPayload(what.root, o.peer)
 	}
 }
 

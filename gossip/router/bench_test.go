@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -77,25 +76,22 @@ func makeVotes(b *testing.B) *benchVotes {
 	v.shuffled, err = state.Shuffling(epoch)
 	check(b, err)
 	out := &benchVotes{view: v, spec: built.Spec(), network: gossip.NewNetwork(built.Spec(), state.GenesisValidatorsRoot)}
-	data := types.AttestationData{Slot: state.Slot, BeaconBlockRoot: v.root, Source: state.CurrentJustifiedCheckpoint, Target: v.target}
-	domain := types.ComputeDomain(params.DomainBeaconAttester(), out.spec.ComputeForkVersion(epoch), state.GenesisValidatorsRoot)
-	root := types.ComputeSigningRoot(types.HashTreeRoot(&data), domain)
-	for i := range types.CommitteeIndex(v.shuffled.CommitteesPerSlot) {
-		topic, err := out.network.Topic(gossip.BeaconAttestation, types.ComputeSubnetForAttestation(out.spec, v.shuffled.CommitteesPerSlot, state.Slot, i), epoch)
+	votes, root := built.Votes(v.shuffled, state.GenesisValidatorsRoot, types.AttestationData{
+		Slot: state.Slot, BeaconBlockRoot: v.root, Source: state.CurrentJustifiedCheckpoint, Target: v.target,
+	})
+	for i := range votes {
+		vote := &votes[i].SingleAttestation
+		topic, err := out.network.Topic(gossip.BeaconAttestation, votes[i].Subnet, epoch)
 		check(b, err)
-		for _, member := range v.shuffled.Committee(state.Slot, i) {
-			vote := &types.SingleAttestation{CommitteeIndex: i, AttesterIndex: types.ValidatorIndex(member), Data: data}
-			vote.Signature = built.Keys().SignAll([]uint64{uint64(member)}, root)
-			key, err := state.Frozen().PublicKey(vote.AttesterIndex)
-			check(b, err)
-			out.sets = append(out.sets, bls.Set{Keys: []*bls.PublicKey{key}, Message: root, Signature: vote.Signature})
-			good, err := out.network.Encode(topic, vote)
-			check(b, err)
-			vote.Signature = built.Keys().SignAll([]uint64{uint64(member) + 1}, root)
-			bad, err := out.network.Encode(topic, vote)
-			check(b, err)
-			out.topics, out.good, out.bad = append(out.topics, topic), append(out.good, good), append(out.bad, bad)
-		}
+		key, err := state.Frozen().PublicKey(vote.AttesterIndex)
+		check(b, err)
+		out.sets = append(out.sets, bls.Set{Keys: []*bls.PublicKey{key}, Message: root, Signature: vote.Signature})
+		good, err := out.network.Encode(topic, vote)
+		check(b, err)
+		vote.Signature = built.Keys().SignAll([]uint64{uint64(vote.AttesterIndex) + 1}, root)
+		bad, err := out.network.Encode(topic, vote)
+		check(b, err)
+		out.topics, out.good, out.bad = append(out.topics, topic), append(out.good, good), append(out.bad, bad)
 	}
 	return out
 }
@@ -147,13 +143,6 @@ func (v *benchVotes) round(b *testing.B, sender func(i int) (peer int, bad bool)
 	return took
 }
 
-// cpuTime is what this process has used of all cores.
-func cpuTime(b *testing.B) time.Duration {
-	var r syscall.Rusage
-	check(b, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
 // BenchmarkVotesOfASlot checks all votes of a slot of a chain with 2.4 million validators, of whom one million are active, from 100 peers
 // through queues, rules and batches. "x-folded" is its time as a multiple of that of verifying the same signatures, all valid, in one batch
 // and nothing else, measured in turn with it, the best of both; "cpu-x-folded" is the same of the time on all cores, which other
@@ -174,12 +163,12 @@ func BenchmarkVotesOfASlot(b *testing.B) {
 			best, alone := time.Hour, time.Hour
 			bestWork, aloneWork := time.Hour, time.Hour
 			for b.Loop() {
-				start, work := time.Now(), cpuTime(b)
+				start, work := time.Now(), synthetic.CPUTime()
 				check(b, bls.VerifyBatch(v.sets))
-				alone, aloneWork = min(alone, time.Since(start)), min(aloneWork, cpuTime(b)-work)
-				work = cpuTime(b)
+				alone, aloneWork = min(alone, time.Since(start)), min(aloneWork, synthetic.CPUTime()-work)
+				work = synthetic.CPUTime()
 				best = min(best, v.round(b, c.sender))
-				bestWork = min(bestWork, cpuTime(b)-work)
+				bestWork = min(bestWork, synthetic.CPUTime()-work)
 			}
 			b.ReportMetric(float64(best)/float64(alone), "x-folded")
 			b.ReportMetric(float64(bestWork)/float64(aloneWork), "cpu-x-folded")

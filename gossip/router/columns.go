@@ -283,10 +283,11 @@ func (r *Router) takeColumns(ctx context.Context, of chain.BlockID, proposer typ
 	})
 	for _, s := range sidecars {
 		first, _ := r.columns.see(of.Root, of.Slot, s.Index, all)
-		r.cfg.Rules.Seen().NoteColumn(of.Root, of.Slot, proposer, s.Index)
+		noted := r.cfg.Rules.Seen().NoteColumn(s, of.Root, of.Slot, proposer)
 		if !first {
 			continue
 		}
+		r.pool(noted)
 		t, err := r.cfg.Network.Topic(gossip.DataColumnSidecar, das.ComputeSubnetForDataColumnSidecar(r.cfg.Spec, s.Index), types.ComputeEpochAtSlot(r.cfg.Spec, of.Slot))
 		if err != nil || !r.subscribedTo(t.String()) {
 			continue

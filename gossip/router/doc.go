@@ -7,6 +7,7 @@
 //	mesh.go        gossipsub with the specification's parameters, scores and limits
 //	filter.go      which subscriptions of peers are kept
 //	limits.go      how much of what a peer may send in one frame
+//	losses.go      counts what gossipsub has no room for
 //	topics.go      subscriptions of this node
 //	table.go       the table of queues
 //	queue.go       one queue: a lane for each peer

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cresset/cresset/beacon/metrics"
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/simnet"
 	"github.com/cresset/cresset/beacon/types"
@@ -18,7 +19,9 @@ import (
 // silent judges nobody.
 type silent struct{}
 
-func (silent) Penalise(string, string, bool) {}
+func (silent) Report(string, peers.Offence, string) {}
+
+func (silent) SetGossipScores(map[string]float64) {}
 
 // FuzzFrames has frames of gossip counted and their subscriptions filtered: none panics, what is kept is within the limits, and only topics
 // that exist are subscribed to.

@@ -21,6 +21,7 @@ import (
 	"github.com/cresset/cresset/beacon/engine"
 	"github.com/cresset/cresset/beacon/engine/mock"
 	"github.com/cresset/cresset/beacon/kzg"
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/simnet"
 	"github.com/cresset/cresset/beacon/store"
@@ -81,16 +82,31 @@ type node struct {
 	mu struct {
 		sync.Mutex
 		penalties map[string][]string // by peer
+		scores    map[string]float64  // of peers, as told last
 		wanted    []types.Root
 		pooled    []gossip.Checked
 	}
 }
 
-// Penalise implements Peers.
-func (n *node) Penalise(peer, reason string, drop bool) {
+// Report implements Peers.
+func (n *node) Report(peer string, _ peers.Offence, reason string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.mu.penalties[peer] = append(n.mu.penalties[peer], reason)
+}
+
+// SetGossipScores implements Peers.
+func (n *node) SetGossipScores(scores map[string]float64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mu.scores = scores
+}
+
+// score is what was told last of a peer.
+func (n *node) score(of *node) float64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mu.scores[of.host.ID().String()]
 }
 
 func (n *node) penalties(of *node) []string {
@@ -163,7 +179,7 @@ func (w *world) node(custody ...uint64) *node {
 	})
 	n.router, err = New(Config{
 		Spec: spec, Chain: n.chain, Rules: n.rules, Network: w.of, Host: n.host, Peers: n, Stored: n.store, KZG: setup, Pool: n, Blobs: client,
-		FindBlock: n.find, Log: log,
+		FindBlock: n.find, FindPayload: n.find, Log: log,
 	})
 	check(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -243,9 +259,9 @@ func (w *world) at(slot types.Slot, thousandths int) {
 // until waits for a condition.
 func (w *world) until(what string, met func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !met(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("waited 10 s in vain until %s", what)
+			w.t.Fatalf("waited a minute in vain until %s", what)
 		}
 	}
 }

@@ -33,8 +33,14 @@ type hold struct {
 		bytes  int
 		byPeer map[string]int // bytes
 		order  *list.List     // of *held, oldest first
-		by     map[waitFor]map[*list.Element]struct{}
+		by     map[waitFor]*waiters
 	}
+}
+
+// waiters is the messages that wait for one thing.
+type waiters struct {
+	messages map[*list.Element]struct{}
+	byPeer   map[string]int // how many
 }
 
 const (
@@ -48,13 +54,13 @@ const (
 
 func newHold(limit int, drops func()) *hold {
 	h := &hold{limit: limit, drops: drops}
-	h.mu.byPeer, h.mu.order, h.mu.by = map[string]int{}, list.New(), map[waitFor]map[*list.Element]struct{}{}
+	h.mu.byPeer, h.mu.order, h.mu.by = map[string]int{}, list.New(), map[waitFor]*waiters{}
 	return h
 }
 
 func heldSize(m *message) int { return 2*len(m.data) + heldOverhead }
 
-// add keeps a message; first tells whether it is the first that waits for this, kept whether it found room.
+// add keeps a message; first tells whether it is the first of its peer that waits for this, kept whether it found room.
 func (h *hold) add(m *message, what waitFor, slot types.Slot) (first, kept bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,13 +77,14 @@ func (h *hold) add(m *message, what waitFor, slot types.Slot) (first, kept bool)
 	e := h.mu.order.PushBack(&held{m, what, slot})
 	h.mu.bytes += size
 	h.mu.byPeer[m.peer] += size
-	waiting := h.mu.by[what]
-	if waiting == nil {
-		waiting = map[*list.Element]struct{}{}
-		h.mu.by[what] = waiting
+	w := h.mu.by[what]
+	if w == nil {
+		w = &waiters{map[*list.Element]struct{}{}, map[string]int{}}
+		h.mu.by[what] = w
 	}
-	waiting[e] = struct{}{}
-	return len(waiting) == 1, true
+	w.messages[e] = struct{}{}
+	w.byPeer[m.peer]++
+	return w.byPeer[m.peer] == 1, true
 }
 
 func (h *hold) removeLocked(e *list.Element) *message {
@@ -87,7 +94,11 @@ func (h *hold) removeLocked(e *list.Element) *message {
 	if h.mu.byPeer[m.peer] -= size; h.mu.byPeer[m.peer] == 0 {
 		delete(h.mu.byPeer, m.peer)
 	}
-	if delete(h.mu.by[m.what], e); len(h.mu.by[m.what]) == 0 {
+	w := h.mu.by[m.what]
+	if w.byPeer[m.peer]--; w.byPeer[m.peer] == 0 {
+		delete(w.byPeer, m.peer)
+	}
+	if delete(w.messages, e); len(w.messages) == 0 {
 		delete(h.mu.by, m.what)
 	}
 	return m.message
@@ -97,8 +108,14 @@ func (h *hold) removeLocked(e *list.Element) *message {
 func (h *hold) take(what waitFor) (out []*message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for e := range h.mu.by[what] {
-		out = append(out, h.removeLocked(e))
+	return h.takeLocked(what)
+}
+
+func (h *hold) takeLocked(what waitFor) (out []*message) {
+	if w := h.mu.by[what]; w != nil {
+		for e := range w.messages {
+			out = append(out, h.removeLocked(e))
+		}
 	}
 	return out
 }
@@ -107,11 +124,9 @@ func (h *hold) take(what waitFor) (out []*message) {
 func (h *hold) takeSlot(now types.Slot) (out []*message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for what, waiting := range h.mu.by {
+	for what := range h.mu.by {
 		if what.kind == gossip.WaitSlot && what.slot <= now {
-			for e := range waiting {
-				out = append(out, h.removeLocked(e))
-			}
+			out = append(out, h.takeLocked(what)...)
 		}
 	}
 	return out

@@ -13,12 +13,15 @@ func TestWhatWaitsIsGivenBackOnceWhenItsConditionIsMet(t *testing.T) {
 	if first, kept := h.add(from("a", 0), block, 5); !first || !kept {
 		t.Errorf("first is %v, kept %v", first, kept)
 	}
-	if first, kept := h.add(from("b", 0), block, 5); first || !kept {
-		t.Errorf("the second one: first is %v, kept %v", first, kept)
+	if first, kept := h.add(from("b", 0), block, 5); !first || !kept {
+		t.Errorf("the first one of another peer: first is %v, kept %v", first, kept)
+	}
+	if first, kept := h.add(from("b", 1), block, 5); first || !kept {
+		t.Errorf("its second one: first is %v, kept %v", first, kept)
 	}
 	h.add(from("c", 0), waitFor{kind: gossip.WaitSlot, slot: 6}, 5)
-	if got := h.take(block); len(got) != 2 {
-		t.Errorf("%d messages, want 2", len(got))
+	if got := h.take(block); len(got) != 3 {
+		t.Errorf("%d messages, want 3", len(got))
 	}
 	if got := h.take(block); len(got) != 0 {
 		t.Errorf("%d messages again", len(got))

@@ -6,6 +6,7 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/gossip"
 )
 
@@ -77,5 +78,5 @@ func (r *Router) inspect(from peer.ID, rpc *pubsub.RPC) error {
 
 func (r *Router) refuse(from, what string) {
 	r.metrics.Refused.WithLabelValues(what).Inc()
-	r.cfg.Peers.Penalise(from, "gossip frame: "+what, false)
+	r.cfg.Peers.Report(from, peers.Useless, "gossip frame: "+what)
 }

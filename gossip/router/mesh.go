@@ -11,15 +11,17 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/gossip"
 )
 
 const (
-	// arriving is how many messages wait for gossipsub to look at their ids: a burst of votes of a subnet.
-	arriving = 1024
+	// arriving is how many messages wait for gossipsub to look whether they are new: those of half a second in which all votes of a slot come from two peers each, as
+	// signatures may keep all cores for so long. What finds no room is lost.
+	arriving = 8192
 	// outgoing is how many frames wait for a slow peer.
 	outgoing = 600
-	// inspectEvery is how often peers are dropped whose score went below what gossipsub listens to.
+	// inspectEvery is how often scores are looked at.
 	inspectEvery = 4 * time.Second
 )
 
@@ -48,7 +50,8 @@ func (r *Router) newMesh(ctx context.Context) (*pubsub.PubSub, error) {
 		pubsub.WithSubscriptionFilter(r.filter),
 		pubsub.WithAppSpecificRpcInspector(r.inspect),
 		pubsub.WithPeerScore(scoreParams(scores), thresholds(scores)),
-		pubsub.WithPeerScoreInspect(func(scores map[peer.ID]float64) { r.inspectScores(scores) }, inspectEvery),
+		pubsub.WithPeerScoreInspect(r.inspectScores, inspectEvery),
+		pubsub.WithRawTracer(losses{r.lost}),
 		pubsub.WithPeerOutboundQueueSize(outgoing),
 		// Our queues decide what gives way; gossipsub is not to drop anything that they would hold.
 		pubsub.WithValidateQueueSize(arriving),
@@ -64,6 +67,13 @@ func (r *Router) newMesh(ctx context.Context) (*pubsub.PubSub, error) {
 		return nil, fmt.Errorf("start gossipsub: %w", err)
 	}
 	return mesh, nil
+}
+
+// lost counts a message that gossipsub had no room for. Its loop calls it.
+func (r *Router) lost(name string) {
+	if topic, err := r.cfg.Network.Parse(name); err == nil {
+		r.metrics.Dropped.WithLabelValues(topic.Kind.String()).Inc()
+	}
 }
 
 // meshParams is the specification's parameters. Spec: "Gossipsub Parameters" (phase0).
@@ -85,8 +95,8 @@ func scoreParams(s gossip.PeerScore) *pubsub.PeerScoreParams {
 		Topics:        map[string]*pubsub.TopicScoreParams{},
 		TopicScoreCap: s.TopicScoreCap, DecayInterval: s.DecayInterval, DecayToZero: s.DecayToZero, RetainScore: s.RetainScore,
 		AppSpecificScore: func(peer.ID) float64 { return 0 }, AppSpecificWeight: s.AppSpecificWeight,
-		IPColocationFactorWeight: s.IPColocationFactorWeight, IPColocationFactorThreshold: s.IPColocationFactorThreshold,
-		BehaviourPenaltyWeight: s.BehaviourPenaltyWeight, BehaviourPenaltyThreshold: s.BehaviourPenaltyThreshold, BehaviourPenaltyDecay: s.BehaviourPenaltyDecay,
+		IPColocationFactorThreshold: 1, // without a weight, but gossipsub wants it
+		BehaviourPenaltyWeight:      s.BehaviourPenaltyWeight, BehaviourPenaltyThreshold: s.BehaviourPenaltyThreshold, BehaviourPenaltyDecay: s.BehaviourPenaltyDecay,
 	}
 }
 
@@ -102,24 +112,30 @@ func topicScore(s gossip.TopicScore) *pubsub.TopicScoreParams {
 		TopicWeight:      s.TopicWeight,
 		TimeInMeshWeight: s.TimeInMeshWeight, TimeInMeshQuantum: s.TimeInMeshQuantum, TimeInMeshCap: s.TimeInMeshCap,
 		FirstMessageDeliveriesWeight: s.FirstMessageDeliveriesWeight, FirstMessageDeliveriesDecay: s.FirstMessageDeliveriesDecay,
-		FirstMessageDeliveriesCap:   s.FirstMessageDeliveriesCap,
-		MeshMessageDeliveriesWeight: s.MeshMessageDeliveriesWeight, MeshMessageDeliveriesDecay: s.MeshMessageDeliveriesDecay,
-		MeshMessageDeliveriesCap: s.MeshMessageDeliveriesCap, MeshMessageDeliveriesThreshold: s.MeshMessageDeliveriesThreshold,
-		MeshMessageDeliveriesWindow: s.MeshMessageDeliveriesWindow, MeshMessageDeliveriesActivation: s.MeshMessageDeliveriesActivation,
-		MeshFailurePenaltyWeight: s.MeshFailurePenaltyWeight, MeshFailurePenaltyDecay: s.MeshFailurePenaltyDecay,
+		FirstMessageDeliveriesCap:      s.FirstMessageDeliveriesCap,
 		InvalidMessageDeliveriesWeight: s.InvalidMessageDeliveriesWeight, InvalidMessageDeliveriesDecay: s.InvalidMessageDeliveriesDecay,
 	}
 }
 
-// inspectScores has peers dropped that gossipsub does not listen to any more: they only take a place. Scores of peers that are gone are kept
-// for a while; those were judged when they were here.
-func (r *Router) inspectScores(scores map[peer.ID]float64) {
-	least := gossip.Scores(r.cfg.Spec, r.cfg.Network.At(r.clock.CurrentEpoch()).Fork).GraylistThreshold
-	for p, score := range scores {
-		if score < least && r.cfg.Host.Network().Connectedness(p) == network.Connected {
-			r.cfg.Peers.Penalise(p.String(), "gossip score", true)
+// inspectScores tells the scores of peers, and has those left whose gossip is not listened to any more: they only take a place, and hardly fall further, as the less they are
+// listened to the less they can do wrong. Scores of peers that are gone are kept for a while; those were judged when they were here.
+func (r *Router) inspectScores(scores map[peer.ID]*pubsub.PeerScoreSnapshot) {
+	least := gossip.Scores(r.cfg.Spec, r.cfg.Network.At(r.clock.CurrentEpoch()).Fork).GossipThreshold
+	here := make(map[string]float64, len(scores))
+	for p, s := range scores {
+		if r.cfg.Host.Network().Connectedness(p) != network.Connected {
+			continue
+		}
+		if here[p.String()] = s.Score; s.Score < least {
+			invalid := 0.0
+			for _, t := range s.Topics {
+				invalid += t.InvalidMessageDeliveries
+			}
+			r.cfg.Peers.Report(p.String(), peers.Unheard, fmt.Sprintf("gossip score %.0f, least %.0f: %.1f early grafts and broken promises, %.1f invalid messages",
+				s.Score, least, s.BehaviourPenalty, invalid))
 		}
 	}
+	r.cfg.Peers.SetGossipScores(here)
 }
 
 // validate is gossipsub's question about a message. It runs in a goroutine of the message's own, of which there are as many as the

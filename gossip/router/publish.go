@@ -33,6 +33,12 @@ func (r *Router) Publish(ctx context.Context, kind gossip.Kind, subnet uint64, o
 // wait for something are for their maker to send again. What was sent but reached nobody gives ErrNoPeers.
 func (r *Router) PublishAll(ctx context.Context, messages ...Outgoing) []error {
 	errs := make([]error, len(messages))
+	if r.mesh.Load() == nil {
+		for i := range errs {
+			errs[i] = ErrNotRunning
+		}
+		return errs
+	}
 	topics := make([]gossip.Topic, len(messages))
 	candidates := make([]gossip.Candidate, len(messages))
 	var open []gossip.Candidate
@@ -68,7 +74,7 @@ func (r *Router) PublishAll(ctx context.Context, messages ...Outgoing) []error {
 		}
 		errs[i] = r.send(ctx, topics[i], data)
 	}
-	r.votes.add(counted)
+	r.votes.add(counted...)
 	return errs
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -18,15 +19,18 @@ import (
 	"github.com/cresset/cresset/beacon/engine"
 	"github.com/cresset/cresset/beacon/kzg"
 	"github.com/cresset/cresset/beacon/metrics"
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/gossip"
 )
 
-// Peers is who judges peers. Its method must not wait: gossipsub's loop calls it.
+// Peers is who judges peers. Its methods must not wait: gossipsub's loop calls them.
 type Peers interface {
-	// Penalise holds something against a peer; drop ends the connection.
-	Penalise(peer, reason string, drop bool)
+	// Report says what a peer did wrong.
+	Report(peer string, o peers.Offence, reason string)
+	// SetGossipScores tells what gossip thinks of those that are connected.
+	SetGossipScores(scores map[string]float64)
 }
 
 // Pool takes all that was accepted: what is of use to block production, and to those who want to hear of it. It must not wait.
@@ -60,8 +64,10 @@ type Config struct {
 	Pool Pool
 	// Blobs may be nil: then columns come from peers only.
 	Blobs Blobs
-	// FindBlock asks for a block that a peer must have; it may be nil.
+	// FindBlock asks for a block that a peer must have; it hears of each peer that refers to one. It may be nil.
 	FindBlock func(root types.Root, peer string)
+	// FindPayload asks for the payload of a block in the same way (gloas). It may be nil.
+	FindPayload func(root types.Root, peer string)
 	// Direct is peers that all messages are sent to, whatever their scores.
 	Direct  []peer.AddrInfo
 	Log     *slog.Logger
@@ -97,6 +103,9 @@ func (cfg *Config) setDefaults() error {
 	if cfg.FindBlock == nil {
 		cfg.FindBlock = func(types.Root, string) {}
 	}
+	if cfg.FindPayload == nil {
+		cfg.FindPayload = func(types.Root, string) {}
+	}
 	return nil
 }
 
@@ -110,12 +119,13 @@ type Router struct {
 	self    peer.ID
 
 	// shared: each locks itself
-	pipeline *pipeline
-	hold     *hold
-	votes    *votes
-	columns  *columns
-	filter   *filter
-	mesh     atomic.Pointer[pubsub.PubSub]
+	pipeline     *pipeline
+	hold         *hold
+	votes        *votes[*chain.VerifiedAttestation]
+	payloadVotes *votes[*gossip.CheckedPayloadAttestation]
+	columns      *columns
+	filter       *filter
+	mesh         atomic.Pointer[pubsub.PubSub]
 
 	// inbox
 	imports chan func(context.Context)
@@ -147,13 +157,14 @@ func New(cfg Config) (*Router, error) {
 	r.pipeline.dropped = func(k gossip.Kind) { r.metrics.Dropped.WithLabelValues(k.String()).Inc() }
 	r.pipeline.took = r.metrics.Batch.Observe
 	r.hold = newHold(cfg.HeldBytes, r.metrics.HeldDrops.Inc)
-	r.votes = newVotes(r.metrics.VotesDropped.Inc)
+	r.votes = newVotes[*chain.VerifiedAttestation](r.metrics.VotesDropped.Inc)
+	r.payloadVotes = newVotes[*gossip.CheckedPayloadAttestation](r.metrics.VotesDropped.Inc)
 	r.columns = newColumns()
 	r.filter = newFilter(cfg.Spec, cfg.Network, func(p string) { r.refuse(p, "subscriptions") })
 	return r, nil
 }
 
-// ErrNotRunning means that the router does not run.
+// ErrNotRunning means that the router does not run: nothing is checked that could not be sent.
 var ErrNotRunning = errors.New("gossip does not run")
 
 // Run runs the router until the context ends. It is called once.
@@ -192,7 +203,11 @@ func (r *Router) Run(ctx context.Context) error {
 // stateLoop has messages checked again that wait for a state, in the last quarter of each slot.
 func (r *Router) stateLoop(ctx context.Context) error {
 	for slot := r.clock.CurrentSlot(); ; slot = max(slot, r.clock.CurrentSlot()) + 1 {
-		if err := r.clock.WaitUntil(ctx, r.clock.StartOf(slot+1).Add(-r.clock.SlotDuration()/4)); err != nil {
+		err := r.clock.WaitFor(ctx, func() time.Time {
+			slot = min(slot, r.clock.CurrentSlot()+1) // less than before once the clock was set back
+			return r.clock.StartOf(slot + 1).Add(-r.clock.SlotDuration() / 4)
+		})
+		if err != nil {
 			return err
 		}
 		r.recheck(r.hold.take(waitFor{kind: gossip.WaitState}))

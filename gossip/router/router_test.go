@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/simnet"
 	"github.com/cresset/cresset/beacon/types"
@@ -93,7 +95,6 @@ func TestVotesMoveAHead(t *testing.T) {
 	}
 	w.until("the votes have come", func() bool { return b.pooled() == len(w.voters(other, 1)) })
 	w.at(2, 0) // their slot is over
-	w.at(3, 0) // those that came to the writer only then count, too
 	w.until("the votes move the head", b.hasHead(other.Root))
 	w.until("the votes move the publisher's head, too", a.hasHead(other.Root))
 }
@@ -156,6 +157,71 @@ func TestAVoteForAnUnknownBlockIsCountedWhenTheBlockComes(t *testing.T) {
 	if count, bytes := b.router.hold.size(); count != 0 || bytes != 0 {
 		t.Errorf("%d messages of %d bytes are held still", count, bytes)
 	}
+}
+
+// verify_attestation_payload_status (gloas): a vote for a payload that is not here has the payload asked for, and counts when it comes.
+func TestAVoteForAnUnknownPayloadIsCountedWhenThePayloadComes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, specOf(t, params.Gloas))
+	a, b := w.node(), w.node()
+	w.join(a, b)
+	block, tip := w.block(w.net.Genesis(), 1, simnet.Content{})
+	w.at(1, 500)
+	reveal := func(n *node) {
+		t.Helper()
+		outcome, err := n.chain.ImportPayload(context.Background(), tip.Payload, chain.API)
+		if check(t, err); outcome != chain.Applied {
+			t.Fatalf("the payload is %v", outcome)
+		}
+	}
+	a.add(block)
+	b.add(block)
+	reveal(a)
+	w.at(2, 500)
+	vote, subnet := w.vote(tip.WithPayload(), 2, w.voters(tip, 2)[0])
+	if vote.Data.Index != 1 {
+		t.Fatalf("the vote says %d of the payload", vote.Data.Index)
+	}
+	check(t, a.router.Publish(context.Background(), gossip.BeaconAttestation, subnet, vote))
+	w.until("the payload is asked for", func() bool { return slices.Contains(b.wanted(), tip.Root) })
+	if b.pooled() != 0 {
+		t.Fatal("the vote was accepted without its payload")
+	}
+	reveal(b)
+	w.until("the vote is accepted", func() bool { return b.pooled() == 1 })
+}
+
+// Votes of a payload timeliness committee come all at once: none is lost, however many blocks wait to be imported.
+func TestNoVoteOnAPayloadIsLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, specOf(t, params.Gloas))
+	a, b := w.node(), w.node()
+	w.join(a, b)
+	block, tip := w.block(w.net.Genesis(), 1, simnet.Content{})
+	w.at(1, 500)
+	a.add(block)
+	b.add(block)
+	outcome, err := a.chain.ImportPayload(context.Background(), tip.Payload, chain.API)
+	if check(t, err); outcome != chain.Applied || !a.chain.Snapshot().BuildOnFull {
+		t.Fatalf("the payload is %v, it is to be built on: %v", outcome, a.chain.Snapshot().BuildOnFull)
+	}
+	for range cap(a.router.imports) { // there is no room for more
+		a.router.imports <- func(ctx context.Context) { <-ctx.Done() }
+	}
+	committee, err := tip.State.Copy().GetPTC(1)
+	check(t, err)
+	data := types.PayloadAttestationData{BeaconBlockRoot: tip.Root, Slot: 1} // nobody has seen it
+	seen := map[types.ValidatorIndex]bool{}
+	for _, who := range committee {
+		if !seen[who] {
+			err := a.router.Publish(context.Background(), gossip.PayloadAttestationMessage, 0, w.net.PayloadVote(tip, who, data))
+			if check(t, err); a.pooled() != len(seen)+1 {
+				t.Fatalf("%d votes were accepted, want %d", a.pooled(), len(seen)+1)
+			}
+		}
+		seen[who] = true
+	}
+	w.until("the committee's votes count", func() bool { return !a.chain.Snapshot().BuildOnFull })
 }
 
 func TestAMessageOfTheNextSlotIsCheckedInItsSlot(t *testing.T) {
@@ -242,16 +308,22 @@ func TestPeersThatAreGoneAreNotBlamedForTheirScores(t *testing.T) {
 	w := newWorld(t, specOf(t, params.Fulu))
 	a, b := w.node(), w.node()
 	w.join(a, b)
-	scores := map[peer.ID]float64{b.host.ID(): -1e9}
+	scores := map[peer.ID]*pubsub.PeerScoreSnapshot{b.host.ID(): {Score: -1e9}}
 	before := len(a.penalties(b))
 	a.router.inspectScores(scores)
 	if got := len(a.penalties(b)) - before; got != 1 {
 		t.Fatalf("a connected peer with a low score was blamed %d times, want once", got)
+	}
+	if a.score(b) != -1e9 {
+		t.Errorf("the score of a connected peer was told as %v", a.score(b))
 	}
 	check(t, a.host.Network().ClosePeer(b.host.ID()))
 	w.until("the peer is gone", func() bool { return a.host.Network().Connectedness(b.host.ID()) != network.Connected })
 	a.router.inspectScores(scores)
 	if got := len(a.penalties(b)) - before; got != 1 {
 		t.Errorf("a peer that is gone was blamed %d times, want not again", got)
+	}
+	if a.score(b) != 0 {
+		t.Errorf("the score of a peer that is gone was told as %v", a.score(b))
 	}
 }

@@ -19,7 +19,7 @@ type Level uint8
 const (
 	GossipLevel       Level = iota // the rules of gossip
 	ConsensusLevel                 // all but what the payload's transactions say
-	EquivocationLevel              // no other block of the same proposer and slot is known
+	EquivocationLevel              // no other block of the same proposer and slot is known, or waits for something
 )
 
 // Data is what belongs to a block and travels apart from it: columns from Fulu on, blobs before.
@@ -54,6 +54,9 @@ var ErrEquivocation = errors.New("the proposer has made another block in the sam
 // ErrEquivocation, or why the data or the block is wrong; what was sent and not imported is a *NotImportedError. Nobody having heard of it is
 // no error.
 func (r *Router) SubmitBlock(ctx context.Context, p Proposal) error {
+	if r.mesh.Load() == nil {
+		return ErrNotRunning
+	}
 	block := &p.Block.Message
 	cx := ssz.Context{Spec: r.cfg.Spec, Fork: r.cfg.Spec.ForkAtSlot(block.Slot)}
 	root, err := ssz.HashTreeRoot(cx, ssz.Container(block))
@@ -64,7 +67,8 @@ func (r *Router) SubmitBlock(ctx context.Context, p Proposal) error {
 	if err != nil {
 		return err
 	}
-	if _, decision := r.cfg.Rules.Check(topic, p.Block, r.now()).Conclude(); decision.Verdict != gossip.Accept {
+	checked, decision := r.cfg.Rules.Check(topic, p.Block, r.now()).Conclude()
+	if decision.Verdict != gossip.Accept {
 		first, _ := r.cfg.Rules.Seen().Proposal(block.Slot, block.ProposerIndex)
 		switch {
 		case !decision.Seen:
@@ -74,8 +78,12 @@ func (r *Router) SubmitBlock(ctx context.Context, p Proposal) error {
 		case first != root:
 			return decision
 		}
+		// The block is known, but a root says nothing of the signature, which goes out with the block and its data.
+		if err := r.cfg.Chain.VerifyProposer(ctx, p.Block, root); err != nil {
+			return fmt.Errorf("block %v of slot %d: %w", root, block.Slot, err)
+		}
 	}
-	s := &submission{Proposal: p, router: r, id: chain.BlockID{Slot: block.Slot, Root: root}, topic: topic, cx: cx}
+	s := &submission{Proposal: p, router: r, id: chain.BlockID{Slot: block.Slot, Root: root}, topic: topic, cx: cx, checked: checked}
 	if err := s.takeData(ctx); err != nil {
 		return fmt.Errorf("data of block %v: %w", root, err)
 	}
@@ -89,8 +97,10 @@ type submission struct {
 	id     chain.BlockID
 	topic  gossip.Topic
 	cx     ssz.Context
-	data   Data
-	sent   bool
+	// checked is the block as gossip's rules accepted it; nil if it was known before.
+	checked gossip.Checked
+	data    Data
+	sent    bool
 }
 
 // takeData checks what belongs to the block and hands it to the chain, so that the block finds it.
@@ -144,7 +154,7 @@ func (s *submission) run(ctx context.Context) error {
 // send publishes the block and what is new of its data.
 func (s *submission) send(ctx context.Context) error {
 	if s.Level == EquivocationLevel {
-		if err := s.checkEquivocation(); err != nil {
+		if err := s.checkEquivocation(ctx); err != nil {
 			return err
 		}
 	}
@@ -156,11 +166,15 @@ func (s *submission) send(ctx context.Context) error {
 		return err
 	}
 	s.sent = true
+	if s.checked != nil {
+		s.router.pool(s.checked)
+	}
 	proposer, all := s.Block.Message.ProposerIndex, s.router.cfg.Spec.NumberOfColumns
 	for _, column := range s.data.Columns {
 		first, _ := s.router.columns.see(s.id.Root, s.id.Slot, column.Index, all)
-		s.router.cfg.Rules.Seen().NoteColumn(s.id.Root, s.id.Slot, proposer, column.Index)
+		noted := s.router.cfg.Rules.Seen().NoteColumn(column, s.id.Root, s.id.Slot, proposer)
 		if first {
+			s.router.pool(noted)
 			s.sendPart(ctx, gossip.DataColumnSidecar, das.ComputeSubnetForDataColumnSidecar(s.cx.Spec, column.Index), column)
 		}
 	}
@@ -185,12 +199,11 @@ func (s *submission) sendPart(ctx context.Context, kind gossip.Kind, subnet uint
 	}
 }
 
-// checkEquivocation looks for another block of the same proposer and slot, on any branch.
-func (s *submission) checkEquivocation() error {
-	for b := range s.router.cfg.Chain.Blocks() {
-		if b.Slot == s.id.Slot && b.ProposerIndex == s.Block.Message.ProposerIndex && b.Root != s.id.Root {
-			return fmt.Errorf("%w: block %v of slot %d by proposer %d, after %v", ErrEquivocation, s.id.Root, b.Slot, b.ProposerIndex, b.Root)
-		}
+// checkEquivocation looks for another block of the same proposer and slot.
+func (s *submission) checkEquivocation(ctx context.Context) error {
+	other, found, err := s.router.cfg.Chain.OtherProposal(ctx, &s.Block.Message, s.id.Root)
+	if err == nil && found {
+		err = fmt.Errorf("%w: block %v of slot %d by proposer %d, after %v", ErrEquivocation, s.id.Root, s.id.Slot, s.Block.Message.ProposerIndex, other)
 	}
-	return nil
+	return err
 }

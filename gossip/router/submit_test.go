@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cresset/cresset/beacon/bls"
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/simnet"
@@ -115,6 +116,28 @@ func TestABlockThatCameOnAnotherWayMakesASecondOneAnEquivocation(t *testing.T) {
 	}
 }
 
+// The other block waits for its columns, and is on no branch.
+func TestABlockThatWaitsMakesASecondOneAnEquivocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, specOf(t, params.Fulu))
+	a := w.node(0, 1)
+	w.at(1, 100)
+	setup, err := trustedSetup()
+	check(t, err)
+	_, commitment, err := simnet.Blob(setup, 1)
+	check(t, err)
+	first, _ := w.block(w.net.Genesis(), 1, simnet.Content{Commitments: []types.KZGCommitment{commitment}})
+	second, _ := w.block(w.net.Genesis(), 1, simnet.Content{Graffiti: "second"})
+	if outcome, err := a.chain.ImportBlock(context.Background(), first, chain.Gossip); err != nil || outcome != chain.Deferred {
+		t.Fatalf("a block without its columns was %v, %v", outcome, err)
+	}
+	err = a.router.SubmitBlock(context.Background(), Proposal{Block: second, Level: EquivocationLevel})
+	if !errors.Is(err, ErrEquivocation) {
+		t.Errorf("error is %v, want ErrEquivocation", err)
+	}
+	check(t, a.router.SubmitBlock(context.Background(), Proposal{Block: second, Level: ConsensusLevel}))
+}
+
 func TestWhatARuleHoldsAgainstABlockIsTheError(t *testing.T) {
 	t.Parallel()
 	w, a, _ := pair(t, params.Electra)
@@ -158,6 +181,41 @@ func TestAKnownBlockThatBringsNewDataGetsItSent(t *testing.T) {
 	missing, err := a.chain.MissingColumns(tip.Root)
 	if check(t, err); len(missing) != 0 {
 		t.Errorf("columns %v are missing", missing)
+	}
+	// Whoever listens hears of the block and of each column once, as of those that peers send.
+	if got, want := a.pooled(), 1+int(w.net.Spec().NumberOfColumns); got != want {
+		t.Errorf("%d messages were told of, want %d", got, want)
+	}
+}
+
+// A block's root says nothing of its signature: a known block that is handed in with another one is not sent, nor are its columns.
+func TestAKnownBlockWithAWrongSignatureIsNotSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, specOf(t, params.Fulu))
+	setup, err := trustedSetup()
+	check(t, err)
+	a, b := w.node(0, 1), w.node(0, 1)
+	w.joinColumns(a, b, 0, 1)
+	blob, commitment, err := simnet.Blob(setup, 1)
+	check(t, err)
+	block, tip := w.block(w.net.Genesis(), 1, simnet.Content{Commitments: []types.KZGCommitment{commitment}})
+	w.at(1, 100)
+	var notImported *NotImportedError
+	if err := a.router.SubmitBlock(context.Background(), Proposal{Block: block}); !errors.As(err, &notImported) {
+		t.Fatalf("error is %v, want that the data is missing", err)
+	}
+	other, _ := w.block(w.net.Genesis(), 1, simnet.Content{Graffiti: "other"})
+	wrong := *block
+	wrong.Signature = other.Signature
+	columns, err := w.net.Columns(setup, &wrong, blob)
+	check(t, err)
+	pooled := a.pooled()
+	err = a.router.SubmitBlock(context.Background(), Proposal{Block: &wrong, Data: func() (Data, error) { return Data{Columns: columns}, nil }})
+	if !errors.Is(err, bls.ErrSignature) {
+		t.Fatalf("error is %v, want that the signature is wrong", err)
+	}
+	if missing, err := a.chain.MissingColumns(tip.Root); err != nil || len(missing) == 0 || a.pooled() != pooled {
+		t.Errorf("columns %v are missing, %v; %d messages were sent", missing, err, a.pooled()-pooled)
 	}
 }
 

@@ -3,27 +3,27 @@ package router
 import (
 	"context"
 	"sync"
-
-	"github.com/cresset/cresset/beacon/chain"
 )
 
 // votes is accepted votes that wait for the chain's writer. All that came while it was busy are counted together.
-type votes struct {
+type votes[V any] struct {
 	drops func()
 	wake  chan struct{}
 
 	mu struct {
 		sync.Mutex
-		waiting []*chain.VerifiedAttestation
+		waiting []V
 	}
 }
 
 // votesKept bounds the votes that wait: those of two slots of mainnet.
 const votesKept = 1 << 16
 
-func newVotes(drops func()) *votes { return &votes{drops: drops, wake: make(chan struct{}, 1)} }
+func newVotes[V any](drops func()) *votes[V] {
+	return &votes[V]{drops: drops, wake: make(chan struct{}, 1)}
+}
 
-func (v *votes) add(more []*chain.VerifiedAttestation) {
+func (v *votes[V]) add(more ...V) {
 	if len(more) == 0 {
 		return
 	}
@@ -42,7 +42,7 @@ func (v *votes) add(more []*chain.VerifiedAttestation) {
 	}
 }
 
-func (v *votes) take() []*chain.VerifiedAttestation {
+func (v *votes[V]) take() []V {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	out := v.mu.waiting
@@ -50,15 +50,20 @@ func (v *votes) take() []*chain.VerifiedAttestation {
 	return out
 }
 
+// voteLoop has the chain count attestations, and the votes of payload timeliness committees.
 func (r *Router) voteLoop(ctx context.Context) error {
 	for {
+		var err error
 		select {
 		case <-r.votes.wake:
-			if err := r.cfg.Chain.ApplyAttestations(ctx, r.votes.take()); err != nil {
-				return err
-			}
+			err = r.cfg.Chain.ApplyAttestations(ctx, r.votes.take())
+		case <-r.payloadVotes.wake:
+			err = r.cfg.Chain.ApplyPayloadAttestations(ctx, r.payloadVotes.take())
 		case <-ctx.Done():
-			return ctx.Err()
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

@@ -51,6 +51,7 @@ type Tracker struct {
 		votes    map[types.Slot]map[uint64]bool // subnets by slot; true to aggregate on
 		sync     map[uint64]types.Epoch         // subnets with the epoch from which on they are not needed
 		attached map[types.ValidatorIndex]types.Epoch
+		arrivals uint64 // of attached ones
 		groups   uint64 // the most custody groups that were ever asked for
 	}
 }
@@ -72,7 +73,12 @@ func (t *Tracker) Attach(validators []types.ValidatorIndex) {
 }
 
 func (t *Tracker) attachLocked(v types.ValidatorIndex) {
-	if _, known := t.mu.attached[v]; known || len(t.mu.attached) < mostAttached {
+	_, known := t.mu.attached[v]
+	if !known && len(t.mu.attached) < mostAttached {
+		t.mu.arrivals++
+		known = true
+	}
+	if known {
 		t.mu.attached[v] = types.ComputeEpochAtSlot(t.spec, t.mu.now) + attachedEpochs
 	}
 }
@@ -142,6 +148,13 @@ func (t *Tracker) At(slot types.Slot) Wanted {
 	return Wanted{
 		Attestation: slices.Sorted(maps.Keys(join)), Search: slices.Sorted(maps.Keys(search)), Sync: slices.Sorted(maps.Keys(t.mu.sync)),
 	}
+}
+
+// Arrivals counts the validators that came to use this node: CustodyGroups says the same of a state as long as it does not change.
+func (t *Tracker) Arrivals() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.mu.arrivals
 }
 
 // CustodyGroups tells how many custody groups the validators that use this node ask for by their balances in a state; 0 if none ever did.

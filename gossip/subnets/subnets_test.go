@@ -107,6 +107,9 @@ func TestCustodyGrowsWithBalancesAndNeverShrinks(t *testing.T) {
 		t.Fatalf("20 validators ask for %d groups", want)
 	}
 	tr.Attach(append(all, 1<<40)) // one that nobody knows counts nothing
+	if n := tr.Arrivals(); n != 21 {
+		t.Errorf("%d arrivals, want 21: validator 0 was there before", n)
+	}
 	if n := tr.CustodyGroups(state); n != want {
 		t.Errorf("20 validators ask for %d groups, want %d", n, want)
 	}

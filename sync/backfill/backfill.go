@@ -9,14 +9,11 @@ import (
 
 // Config is what a Machine is made of.
 type Config struct {
-	// Oldest is the slot of the oldest block that is here, Parent the root of the one before it.
+	// Oldest is the slot of the oldest block that is here.
 	Oldest types.Slot
-	Parent types.Root
-	// First is the last slot that is not downloaded any more: genesis, whose block has the root End, or where the retention of blocks ends,
-	// with no End.
+	// First is the last slot that is not downloaded any more: genesis, or where the retention of blocks ends.
 	First types.Slot
-	End   types.Root
-	// Download is the bounds of a run; its slots, its direction and its end are set by the machine.
+	// Download is the bounds of a run; its slots and its direction are set by the machine.
 	Download download.Config
 }
 
@@ -46,7 +43,6 @@ type Machine struct {
 	run    *download.Machine // while one is under way
 	from   types.Slot        // the oldest block when the machine was made
 	oldest types.Slot
-	parent types.Root
 	held   bool // nothing is begun: something else is more urgent
 	pause  time.Duration
 	resume time.Time
@@ -59,7 +55,7 @@ func New(cfg Config) *Machine {
 	if cfg.Download.Numbers == nil {
 		cfg.Download.Numbers = &download.Numbers{}
 	}
-	return &Machine{cfg: cfg, peers: map[string]download.Peer{}, from: cfg.Oldest, oldest: cfg.Oldest, parent: cfg.Parent}
+	return &Machine{cfg: cfg, peers: map[string]download.Peer{}, from: cfg.Oldest, oldest: cfg.Oldest}
 }
 
 // Progress is the slots that are done and all, the peers that are being asked, and the age of the oldest request.
@@ -69,9 +65,6 @@ func (m *Machine) Progress(now time.Time) (done, all uint64, peers int, oldest t
 	}
 	return uint64(m.from - m.oldest), uint64(m.from.SubSaturating(m.cfg.First)), peers, oldest
 }
-
-// Finished tells whether nothing is left to be downloaded.
-func (m *Machine) Finished() bool { return m.done }
 
 // Hold stops the run, or lets it go on: what is at the head of the chain is more urgent than its history.
 func (m *Machine) Hold(now time.Time, hold bool) []Action {
@@ -124,9 +117,9 @@ func (m *Machine) Failed(now time.Time, id uint64, class download.Class, reason 
 	return m.step(now)
 }
 
-// Imported takes in what became of a batch. Oldest and parent are those of the oldest block that is here now.
-func (m *Machine) Imported(now time.Time, batch uint64, result download.Result, part download.Part, reason string, oldest types.Slot, parent types.Root) []Action {
-	if m.oldest, m.parent = oldest, parent; result == download.Imported {
+// Imported takes in what became of a batch. Oldest is the slot of the oldest block that is here now.
+func (m *Machine) Imported(now time.Time, batch uint64, result download.Result, part download.Part, reason string, oldest types.Slot) []Action {
+	if m.oldest = oldest; result == download.Imported {
 		m.pause = 0
 	}
 	if m.run != nil {
@@ -147,7 +140,7 @@ func (m *Machine) step(now time.Time) []Action {
 
 // begin begins a run if there is somebody to be asked.
 func (m *Machine) begin(now time.Time) {
-	if m.oldest <= m.cfg.First+1 || m.cfg.End != (types.Root{}) && m.parent == m.cfg.End {
+	if m.oldest <= m.cfg.First+1 {
 		m.done = true
 		m.out = append(m.out, Done{})
 		return
@@ -156,7 +149,7 @@ func (m *Machine) begin(now time.Time) {
 		return
 	}
 	cfg := m.cfg.Download
-	cfg.First, cfg.Last, cfg.End, cfg.Backward = m.cfg.First+1, m.oldest-1, m.cfg.End, true
+	cfg.First, cfg.Last, cfg.Backward = m.cfg.First+1, m.oldest-1, true
 	m.run = download.New(cfg)
 	for _, p := range m.peers {
 		if m.run == nil {

@@ -26,6 +26,7 @@ const (
 	Absent                // it does not have what it was asked for: somebody else is asked
 	Broken                // it broke the protocol: it is dropped
 	Ours                  // the fault is on this side: it is asked again
+	Full                  // there is no room for it: it is asked for again when there is
 	Conflict              // what it sent belongs to other blocks than those of the batch: either they are wrong, or it is on another chain
 )
 
@@ -46,17 +47,31 @@ func (m *Machine) Received(now time.Time, id uint64, a Answer) []Action {
 	case Blocks:
 		m.settle(b, a.Blocks)
 		b.got, b.blocks = true, a.Blocks
-		if len(a.Blocks) > 0 {
-			b.needs = m.cfg.Needs(b.id, a.Blocks)
-		}
+		m.need(b, false)
 	case Payloads:
-		b.needs.Payloads = false
+		m.need(b, true)
 	case Blobs:
 		b.needs.Blobs = false
 	case Columns:
 		m.gotColumns(now, f, b, a.Columns)
 	}
+	if b.complete() && len(b.blocks) > 0 {
+		m.learnSize(b.bytes)
+	}
 	return m.step(now)
+}
+
+// need works out what a batch with its blocks needs, once more after its payloads have come: until then they are all that is asked for.
+func (m *Machine) need(b *batch, paid bool) {
+	b.needs = Needs{}
+	if len(b.blocks) == 0 {
+		return
+	}
+	if b.needs = m.cfg.Needs(b.id, b.blocks); paid {
+		b.needs.Payloads = false
+	} else if b.needs.Payloads {
+		b.needs = Needs{Payloads: true}
+	}
 }
 
 // gotColumns takes in columns. Those that were asked for and did not come are asked for from others.
@@ -92,7 +107,11 @@ func (m *Machine) missed(now time.Time, f *flight, b *batch, class Class, reason
 	}
 	reason = fmt.Sprintf("%s of %v: %s", f.Part, b, reason)
 	if class == Conflict {
-		m.dispute(b, f, reason)
+		m.dispute(b, attempt{f.Peer, f.Part}, reason)
+		return
+	}
+	if class == Full { // the estimate was wrong
+		m.typical = m.cfg.AheadBytes
 		return
 	}
 	if class != Ours {
@@ -113,24 +132,22 @@ func (m *Machine) missed(now time.Time, f *flight, b *batch, class Class, reason
 }
 
 // dispute has the blocks of a batch downloaded from somebody else, to see who is right: who sent them, or who has other things than they need.
-func (m *Machine) dispute(b *batch, f *flight, reason string) {
+func (m *Machine) dispute(b *batch, by attempt, reason string) {
 	other := false
 	for _, p := range m.peers {
 		other = other || p.serves(b) && !b.tried[attempt{p.ID, Blocks}] && !slices.Contains(b.from[Blocks], p.ID)
 	}
 	if b.conflicts++; !other || b.conflicts > m.cfg.Attempts {
-		b.tried[attempt{f.Peer, f.Part}] = true
-		m.do(Penalise{Peer: f.Peer, Reason: reason})
+		b.tried[by] = true
+		m.do(Penalise{Peer: by.peer, Reason: reason})
 		return
 	}
 	for _, id := range b.from[Blocks] {
 		b.tried[attempt{id, Blocks}] = true
 		b.wrong = append(b.wrong, content{id, b.blocks})
 	}
-	b.disputes = append(b.disputes, dispute{attempt{f.Peer, f.Part}, b.blocks, reason})
-	m.cancel(b)
-	m.do(Discard{b.id})
-	b.reset()
+	b.disputes = append(b.disputes, dispute{by, b.blocks, reason})
+	m.restart(b)
 }
 
 // settle ends the disputes about a batch: whoever said that blocks are wrong which somebody else sent too is wrong.

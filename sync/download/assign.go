@@ -7,9 +7,22 @@ import (
 	"time"
 )
 
-// assign gives what is missing to peers that have room, the batches that are imported first going first.
+// assign gives what is missing to peers that have room, the batches that are imported first going first. A batch that there is no room for is passed over, for one
+// that is under way already, or for less; the first never is.
 func (m *Machine) assign(now time.Time) {
+	taken := 0
 	for _, b := range m.row {
+		if taken += b.bytes; b.underWay() {
+			taken += m.left(b)
+		}
+	}
+	for i, b := range m.row {
+		if !b.complete() && !b.underWay() {
+			if i > 0 && taken+m.left(b) > m.cfg.AheadBytes {
+				continue
+			}
+			taken += m.left(b)
+		}
 		switch {
 		case !b.got:
 			m.ask(now, b, Blocks)
@@ -24,6 +37,15 @@ func (m *Machine) assign(now time.Time) {
 		}
 	}
 }
+
+// underWay tells whether something of a batch is asked for.
+func (b *batch) underWay() bool { return len(b.asked)+len(b.askedColumns) > 0 }
+
+// left is how many bytes a batch is likely to take yet.
+func (m *Machine) left(b *batch) int { return max(0, m.typical-b.bytes) }
+
+// learnSize takes the size of a batch into account: a larger one at once, a smaller one by half.
+func (m *Machine) learnSize(bytes int) { m.typical = max(bytes, (m.typical+bytes)/2) }
 
 // ask asks for a part of a batch, unless that is under way: of the peers with room the one whose answer would be here first.
 func (m *Machine) ask(now time.Time, b *batch, part Part) {
@@ -89,7 +111,7 @@ func (m *Machine) room(now time.Time, b *batch, p *peer, part Part) bool {
 // send sends a request.
 func (m *Machine) send(now time.Time, b *batch, p *peer, part Part, columns []uint64) {
 	f := &flight{
-		Request: Request{ID: m.cfg.Numbers.Next(), Peer: p.ID, Batch: b.id, Part: part, Start: b.start, Count: b.count, Columns: columns},
+		Request: Request{ID: m.cfg.Numbers.Next(), Peer: p.ID, Batch: b.id, Part: part, Start: b.start, Count: b.count, Columns: columns, First: b == m.row[0]},
 		sent:    now, due: now.Add(p.deadline(b.count, m.cfg.Timeout)),
 	}
 	p.asked++

@@ -20,6 +20,13 @@ const (
 	// Unlinked means that the first block's parent is not the block before the batch (going backwards: the last block is not the parent of
 	// the one after it): this batch is another chain's, or one before it lacks a block.
 	Unlinked
+	// Incomplete means that something is not there that belongs to the batch, though all came that was asked for. Part says what: columns that this
+	// node did not keep when they were asked for, blobs, or the payload of a block that the next one builds on.
+	Incomplete
+	// Waits means that the first block builds on the payload of the one before the batch, which is not here and is looked for.
+	Waits
+	// Invalid means that the execution client calls a payload invalid, which whoever sent it may not have been able to tell.
+	Invalid
 	// Later means that this side could not import it, for a reason that has nothing to do with it: it is tried again.
 	Later
 )
@@ -61,7 +68,7 @@ func (m *Machine) leave(b *batch) {
 // giveUp ends the run if its first batch, which everything waits for, cannot be had from anybody. Who could have it and was tried may be
 // tried again for a while: peers that have just got a block, or are busy, say that they lack it, and what did not link may have been right.
 func (m *Machine) giveUp(now time.Time, b *batch) {
-	if len(b.asked)+len(b.askedColumns) > 0 || len(m.peers) == 0 {
+	if b.underWay() || len(m.peers) == 0 {
 		return
 	}
 	var serving []*peer
@@ -132,6 +139,10 @@ func (m *Machine) Imported(now time.Time, id uint64, result Result, part Part, r
 	switch result {
 	case Imported:
 		m.pause = 0
+		if b.waits > 0 {
+			m.hold(m.paid, fmt.Sprintf("payloads of the slots before %v: left out the last", b))
+		}
+		m.paid = b.from[Payloads]
 		m.tip = b.blocks[len(b.blocks)-1].Root
 		if m.cfg.Backward {
 			m.tip = b.blocks[0].Parent
@@ -141,8 +152,19 @@ func (m *Machine) Imported(now time.Time, id uint64, result Result, part Part, r
 		m.gap = rest
 		m.leave(b)
 	case Later:
-		m.pause = min(longestPause, max(firstPause, 2*m.pause))
-		m.retry = now.Add(m.pause)
+		m.wait(now)
+	case Incomplete:
+		m.lacks(now, b, part, reason)
+	case Waits:
+		if b.waits++; b.waits <= m.cfg.Attempts {
+			m.wait(now)
+			break
+		}
+		// Nobody has that payload, so the block that builds on it may be made up.
+		b.waits = 0
+		m.reopen(1)
+	case Invalid:
+		m.shun(b, part, reason)
 	case Wrong:
 		for _, id := range b.from[part] {
 			b.tried[attempt{id, part}] = true
@@ -159,15 +181,74 @@ func (m *Machine) Imported(now time.Time, id uint64, result Result, part Part, r
 	return m.step(now)
 }
 
+// wait lets time pass before the first batch is imported once more.
+func (m *Machine) wait(now time.Time) {
+	m.pause = min(longestPause, max(firstPause, 2*m.pause))
+	m.retry = now.Add(m.pause)
+}
+
+// hold holds something against peers that are still here.
+func (m *Machine) hold(peers []string, reason string) {
+	for _, id := range peers {
+		if m.peers[id] != nil {
+			m.do(Penalise{Peer: id, Reason: reason})
+		}
+	}
+}
+
+// lacks has what a batch lacks asked for. Columns are nobody's fault. That the payload of a block was left out is known if somebody else sends the same blocks.
+func (m *Machine) lacks(now time.Time, b *batch, part Part, reason string) {
+	reason = fmt.Sprintf("%s of %v: %s", part, b, reason)
+	if part == Payloads {
+		for _, id := range b.from[Payloads] {
+			m.dispute(b, attempt{id, Payloads}, reason)
+		}
+		if b.got {
+			m.again(b) // there is nobody else who has the blocks, but there may be one who has the payload
+		}
+		return
+	}
+	if part == Blobs {
+		m.hold(b.from[Blobs], reason)
+		for _, id := range b.from[Blobs] {
+			b.tried[attempt{id, Blobs}] = true
+		}
+	}
+	m.need(b, true)
+	if b.complete() {
+		m.wait(now)
+	}
+}
+
+// shun leaves those out of the run who sent a payload that the execution client calls invalid, for they are on a chain that this node cannot follow, and holds nothing against
+// them. The run ends if nobody else is there.
+func (m *Machine) shun(b *batch, part Part, reason string) {
+	senders := b.from[part]
+	delete(b.from, part) // so that they are not blamed if another one's blocks are imported
+	m.again(b)
+	for _, id := range senders {
+		m.shunned[id] = true
+		m.distrust(id)
+	}
+	if len(m.peers) == 0 && !m.ended {
+		m.fail(fmt.Sprintf("%v: %s", b, reason), &batch{})
+	}
+}
+
+// restart forgets what came of a batch, so that it is downloaded anew.
+func (m *Machine) restart(b *batch) {
+	m.cancel(b)
+	m.do(Discard{b.id})
+	b.reset()
+}
+
 // again has a batch downloaded anew, from somebody else.
 func (m *Machine) again(b *batch) {
 	b.fails++
 	for _, id := range b.from[Blocks] {
 		b.wrong = append(b.wrong, content{id, b.blocks})
 	}
-	m.cancel(b)
-	m.do(Discard{b.id})
-	b.reset()
+	m.restart(b)
 	if b.fails >= m.cfg.Attempts && !m.ended {
 		m.fail(fmt.Sprintf("%v: nothing that %d peers sent could be imported", b, b.fails), b)
 	}
@@ -212,10 +293,14 @@ func (m *Machine) reopen(batches int) {
 	}
 }
 
-// end ends the run, if it ends with what it has to.
+// end ends the run, if it ends with what it has to. Where that is not known, slots at the end that nothing came for are asked for once more, from somebody else.
 func (m *Machine) end(now time.Time) {
+	complete := m.cfg.End == m.tip
+	if m.cfg.End == (types.Root{}) {
+		complete = !slices.ContainsFunc(m.gap, func(g *batch) bool { return g.fails == 0 })
+	}
 	switch {
-	case m.cfg.End == types.Root{} || m.cfg.End == m.tip:
+	case complete:
 		m.ended = true
 		m.do(Done{})
 	case len(m.gap) == 0:

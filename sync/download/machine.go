@@ -37,15 +37,16 @@ type Config struct {
 	// First and Last are the slots of the run, both included.
 	First, Last types.Slot
 	// End is the root that the run has to end with: that of its last block, or going backwards the parent of its first. Zero for one that is
-	// not known: then blocks at the end may be withheld without being missed.
+	// not known: then two peers have to agree that there is none after the last that came, if there are two.
 	End types.Root
 	// Backward has batches handed out from the last slot to the first.
 	Backward bool
 	// Size is the slots of a batch.
 	Size uint64
-	// Needs tells what else a batch needs, by its number and the blocks that came.
+	// Needs tells what else a batch needs, by its number and the blocks that came. Where that is payloads it is asked again when they have come: which columns are needed
+	// follows from them. Of columns it names those that are not here.
 	Needs func(batch uint64, blocks []Block) Needs
-	// Ahead bounds the batches under way or waiting for their turn, AheadBytes their size; the first one is always let through.
+	// Ahead bounds the batches under way or waiting for their turn, AheadBytes what came of them and what is asked for, as far as that can be estimated; the first one is always let through.
 	// Defaults 16 and 256 MiB.
 	Ahead      int
 	AheadBytes int
@@ -93,11 +94,12 @@ type Action interface{ action() }
 type Request struct {
 	ID      uint64
 	Peer    string
-	Batch   uint64
+	Batch   uint64 // 0 for none: what comes need not be kept
 	Part    Part
 	Start   types.Slot
 	Count   uint64
 	Columns []uint64 // for Columns, ascending
+	First   bool     // all else waits for it: it is to be let through whatever it takes
 }
 
 // Cancel gives a request up.
@@ -158,6 +160,7 @@ type batch struct {
 
 	// what went wrong
 	tried     map[attempt]bool // what a peer is not asked for again
+	waits     int              // imports that waited for the payload of the block before
 	wrong     []content        // what came before and could not be imported
 	fails     int              // contents that could not be imported
 	rounds    int              // times that all peers had been tried
@@ -204,7 +207,9 @@ type Machine struct {
 
 	// loop state
 	peers   map[string]*peer
-	row     []*batch // in the order of import; the first may be at import
+	shunned map[string]bool // peers that have no part in the run
+	typical int             // bytes that a batch takes, as batches did so far
+	row     []*batch        // in the order of import; the first may be at import
 	flights map[uint64]*flight
 	next    types.Slot // the first slot of the next batch; going backwards, the one after its last
 	made    bool       // all batches of the run are made
@@ -213,29 +218,25 @@ type Machine struct {
 	pause   time.Duration
 	// gap is the batches without a block that were imported since the last block, in order: a peer may have withheld some.
 	gap      []*batch
+	paid     []string   // who sent the payloads of the batch that was imported last
 	tip      types.Root // what the imported blocks end with
 	imported uint64     // slots
 	ended    bool
 	out      []Action
 }
 
+// firstBatches is how many batches are asked for before it is known what one takes: enough that peers who do not answer do not hold all up.
+const firstBatches = 8
+
 // New makes a machine. It does nothing until it has peers.
 func New(cfg Config) *Machine {
 	cfg.setDefaults()
-	m := &Machine{cfg: cfg, peers: map[string]*peer{}, flights: map[uint64]*flight{}}
+	m := &Machine{cfg: cfg, peers: map[string]*peer{}, shunned: map[string]bool{}, flights: map[uint64]*flight{}, typical: cfg.AheadBytes / firstBatches}
 	m.next = cfg.First
 	if cfg.Backward {
 		m.next = cfg.Last + 1
 	}
 	return m
-}
-
-// SetEnd moves the end of a run that goes forwards, whose last block has a root; it never moves back.
-func (m *Machine) SetEnd(last types.Slot, root types.Root) {
-	if last > m.cfg.Last {
-		m.cfg.Last, m.cfg.End = last, root
-		m.made = false
-	}
 }
 
 // Progress is the slots of the run that are imported, and all.
@@ -255,6 +256,9 @@ func (m *Machine) Busy(now time.Time) (peers int, oldest time.Duration) {
 	}
 	return len(asked), oldest
 }
+
+// Importing tells whether a batch is at import.
+func (m *Machine) Importing() bool { return m.at }
 
 // Tick lets time pass: requests that are late are given up, and whoever is idle is asked. It is called about once a second, and
 // after every other event the machine asks by itself.
@@ -282,11 +286,7 @@ func (m *Machine) do(a Action) { m.out = append(m.out, a) }
 
 // fill makes batches as far as the bounds allow.
 func (m *Machine) fill() {
-	bytes := 0
-	for _, b := range m.row {
-		bytes += b.bytes
-	}
-	for !m.made && len(m.row) < m.cfg.Ahead && (len(m.row) == 0 || bytes < m.cfg.AheadBytes) {
+	for !m.made && len(m.row) < m.cfg.Ahead {
 		b := m.newBatch()
 		if b == nil {
 			m.made = true

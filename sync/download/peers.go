@@ -36,6 +36,9 @@ const (
 
 // SetPeer adds a peer or says anew what it serves.
 func (m *Machine) SetPeer(now time.Time, p Peer) []Action {
+	if m.shunned[p.ID] {
+		return m.step(now)
+	}
 	known := m.peers[p.ID]
 	if known == nil {
 		known = &peer{}
@@ -74,9 +77,7 @@ func (m *Machine) distrust(id string) {
 		if i == 0 && m.at || !b.got || !slices.Contains(b.from[Blocks], id) {
 			continue
 		}
-		m.cancel(b)
-		m.do(Discard{b.id})
-		b.reset()
+		m.restart(b)
 	}
 }
 

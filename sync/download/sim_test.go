@@ -25,6 +25,10 @@ type world struct {
 	tip      types.Root         // of what is imported: the last block, or going backwards the parent of the first
 	imported []Block
 	later    int // imports that fail through no fault of a peer
+	// judge says what becomes of an import before the blocks are looked at; Imported to have them looked at. Nil for none.
+	judge func(i Import, blocks []Block) (Result, Part)
+	// received hears of answers that are of use. Nil for nobody.
+	received func(Request, Answer)
 	dropped  map[string]string
 	blamed   map[string]int
 	result   Action // Done or Failed
@@ -159,6 +163,9 @@ func (w *world) request(r Request) {
 			if r.Part == Blocks && w.m.flights[r.ID] != nil {
 				w.held[r.Batch] = a.Blocks
 			}
+			if w.received != nil && w.m.flights[r.ID] != nil {
+				w.received(r, a)
+			}
 			return w.m.Received(w.now, r.ID, a)
 		})
 	case silent:
@@ -191,6 +198,11 @@ func (w *world) importBatch(i Import) []Action {
 	if w.later > 0 {
 		w.later--
 		return w.m.Imported(w.now, i.Batch, Later, Blocks, "the disk is busy")
+	}
+	if w.judge != nil {
+		if result, part := w.judge(i, blocks); result != Imported {
+			return w.m.Imported(w.now, i.Batch, result, part, "so it was judged")
+		}
 	}
 	if w.cfg.Backward {
 		if blocks[len(blocks)-1].Root != w.tip {

@@ -15,6 +15,7 @@ type content struct {
 	payloads map[types.Root]*types.SignedExecutionPayloadEnvelope
 	columns  map[types.Root][]*chain.VerifiedColumns
 	blobs    map[types.Root][]*types.BlobSidecar
+	bytes    int // encoded
 }
 
 func newContent(blocks []reqresp.Block) *content {
@@ -30,6 +31,11 @@ func (c *content) find(root types.Root) *reqresp.Block {
 		return &c.blocks[i]
 	}
 	return nil
+}
+
+// has tells whether a column of a block came.
+func (c *content) has(root types.Root, column uint64) bool {
+	return slices.ContainsFunc(c.columns[root], func(v *chain.VerifiedColumns) bool { return slices.Contains(v.Indices(), column) })
 }
 
 // outline is the blocks as the machine sees them.

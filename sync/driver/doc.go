@@ -7,6 +7,7 @@
 //	content.go  what came of a batch
 //	imports.go  batches into the chain
 //	find.go     lookups
+//	fill.go     columns of the past that came to custody later
 //	progress.go stage, percent, speed, and the time that is left
 //	watchdog.go what must not stand still, and what is done when it does
 //

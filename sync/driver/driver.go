@@ -53,10 +53,12 @@ type Config struct {
 	Peers   Peers
 	Log     *slog.Logger
 	Metrics *metrics.Sync
-	// BatchBytes bounds what came and waits to be imported. Default 256 MiB.
+	// BatchBytes bounds what came and waits to be imported, and what is on its way, but for what the next import waits for. Default 256 MiB.
 	BatchBytes int
 	// NoBackfill leaves the history before a checkpoint alone.
 	NoBackfill bool
+	// Custody is nil for a node whose custody does not grow.
+	Custody Custody
 }
 
 // PeerStatus is where a peer stands.
@@ -89,9 +91,11 @@ type Driver struct {
 	due      map[types.Root]dataDue        // data that is looked for unless it comes by itself
 	speed    speed
 	watch    watchdog
+	filling  filling
 
 	// outbox
 	progress atomic.Pointer[Progress]
+	room     room
 	work     sync.WaitGroup // requests and imports
 
 	// shutdown
@@ -132,9 +136,12 @@ func New(cfg Config) (*Driver, error) {
 	return d, nil
 }
 
-// batchSlots is the slots of a batch: an epoch, within what one request may ask for.
+// leastBatch is the slots that are worth a batch: each has a round trip, a batch of signatures and a commit to disk of its own.
+const leastBatch = 32
+
+// batchSlots is the slots of a batch: an epoch, unless that is a short one, within what one request may ask for.
 func batchSlots(spec *params.Spec) uint64 {
-	return min(spec.SlotsPerEpoch, spec.MaxRequestBlocksDeneb)
+	return min(max(spec.SlotsPerEpoch, leastBatch), spec.MaxRequestBlocksDeneb)
 }
 
 // tick is how often time passes for the machines.
@@ -142,11 +149,11 @@ const tick = time.Second
 
 // Run runs sync until the context ends.
 func (d *Driver) Run(ctx context.Context) error {
-	defer close(d.stopped)
 	defer d.events.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	err := d.loop(ctx)
 	cancel()
+	close(d.stopped) // nobody reads the inbox any more: who would bring a result must not wait for room in it
 	d.work.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -185,6 +192,9 @@ func (d *Driver) post(f func(context.Context)) {
 func (d *Driver) SetPeer(id string, s PeerStatus) {
 	d.post(func(ctx context.Context) {
 		now := d.clock.Now()
+		if _, known := d.peers[id]; !known {
+			d.filling.resume, d.filling.news = now, true
+		}
 		d.peers[id] = s
 		d.doRanges(ctx, d.ranges.SetPeer(now, id, rangesync.Status{
 			FinalizedEpoch: s.FinalizedEpoch, FinalizedRoot: s.FinalizedRoot, HeadSlot: s.HeadSlot, HeadRoot: s.HeadRoot,
@@ -193,7 +203,7 @@ func (d *Driver) SetPeer(id string, s PeerStatus) {
 		if d.back != nil {
 			d.doBackfill(ctx, d.back.SetPeer(now, download.Peer{ID: id, First: s.EarliestAvailableSlot, Last: s.HeadSlot, Columns: s.Columns}))
 		}
-		d.doLookups(ctx, d.lookups.SetPeer(now, id, lookup.Peer{Head: s.HeadSlot, Columns: s.Columns}))
+		d.doLookups(ctx, d.lookups.SetPeer(now, id, s.Columns))
 	})
 }
 
@@ -219,6 +229,14 @@ func (d *Driver) FindBlock(root types.Root, peer string) {
 	}
 }
 
+// FindPayload looks for the payload of a block, like FindBlock.
+func (d *Driver) FindPayload(root types.Root, peer string) {
+	select {
+	case d.inbox <- func(ctx context.Context) { d.doLookups(ctx, d.lookups.FindPayload(d.clock.Now(), root, peer)) }:
+	default:
+	}
+}
+
 // tick lets time pass.
 func (d *Driver) tick(ctx context.Context) {
 	now := d.clock.Now()
@@ -231,6 +249,7 @@ func (d *Driver) tick(ctx context.Context) {
 	d.doLookups(ctx, d.lookups.Tick(now))
 	d.watchOver(ctx, now)
 	d.publish(now)
+	d.fill(ctx, now)
 }
 
 // start runs something that waits, and gives what ends it.

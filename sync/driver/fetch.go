@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cresset/cresset/beacon/chain"
@@ -34,8 +35,12 @@ type fetched struct {
 // fetch sends a request.
 func (d *Driver) fetch(ctx context.Context, m machine, r download.Request) {
 	var blocks []reqresp.Block
+	var wanted []types.Root // whose columns are to come
 	if c := d.contents[r.Batch]; c != nil {
 		blocks = c.blocks
+		if r.Part == download.Columns {
+			wanted = d.wantsColumns(c)
+		}
 	}
 	d.cfg.Metrics.Requests.WithLabelValues(r.Part.String()).Inc()
 	d.requests[r.ID] = d.start(ctx, func(ctx context.Context) {
@@ -53,7 +58,7 @@ func (d *Driver) fetch(ctx context.Context, m machine, r download.Request) {
 		case download.Payloads:
 			err = d.fetchPayloads(ctx, r, blocks, &f, began)
 		case download.Columns:
-			err = d.fetchColumns(ctx, r, blocks, &f, began)
+			err = d.fetchColumns(ctx, r, blocks, wanted, &f, began)
 		case download.Blobs:
 			err = d.fetchBlobs(ctx, r, blocks, &f, began)
 		}
@@ -65,20 +70,31 @@ func (d *Driver) fetch(ctx context.Context, m machine, r download.Request) {
 // landed takes in what a request brought, unless it was given up.
 func (d *Driver) landed(ctx context.Context, m machine, r download.Request, f fetched, err error) {
 	if d.requests[r.ID] == nil {
+		d.room.release(f.bytes)
 		return
 	}
 	delete(d.requests, r.ID)
 	now := d.clock.Now()
 	if err != nil {
+		d.room.release(f.bytes)
 		class, reason := classify(err)
 		d.log.Debug("a request failed", "peer", r.Peer, "part", r.Part, "start", r.Start, "count", r.Count, "error", err)
 		m.do(ctx, m.failed(now, r.ID, class, reason))
 		return
 	}
 	d.cfg.Metrics.Bytes.Add(float64(f.bytes))
-	switch c := d.contents[r.Batch]; r.Part {
-	case download.Blocks:
-		d.contents[r.Batch] = newContent(f.blocks)
+	c := d.contents[r.Batch]
+	if r.Part == download.Blocks {
+		c = newContent(f.blocks)
+		if r.Batch != 0 {
+			d.discard(r.Batch)
+			d.contents[r.Batch] = c
+		}
+	}
+	if c.bytes += f.bytes; r.Batch == 0 {
+		d.room.release(c.bytes)
+	}
+	switch r.Part {
 	case download.Payloads:
 		for _, e := range f.payloads {
 			c.payloads[e.Root] = e.Signed
@@ -95,8 +111,36 @@ func (d *Driver) landed(ctx context.Context, m machine, r download.Request, f fe
 	m.do(ctx, m.received(now, r.ID, download.Answer{Blocks: outline(f.blocks), Columns: f.complete, Bytes: f.bytes, FirstByte: f.first}))
 }
 
+// errFull means that what came and waits has all the room there is.
+var errFull = errors.New("there is no room for more")
+
+// room is the bytes of what came and waits to be imported, or is on its way.
+type room struct{ held atomic.Int64 }
+
+func (r *room) release(bytes int) { r.held.Add(-int64(bytes)) }
+
+// hold counts what came for a request. Only what all else waits for may go beyond the bound.
+func (d *Driver) hold(r download.Request, f *fetched, bytes int) error {
+	f.bytes += bytes
+	if held := d.room.held.Add(int64(bytes)); held > int64(d.cfg.BatchBytes) && !r.First {
+		return fmt.Errorf("%w: %d bytes of %d", errFull, held, d.cfg.BatchBytes)
+	}
+	return nil
+}
+
+// discard drops what came of a batch.
+func (d *Driver) discard(batch uint64) {
+	if c := d.contents[batch]; c != nil {
+		d.room.release(c.bytes)
+		delete(d.contents, batch)
+	}
+}
+
 // classify tells what a failure says of the peer.
 func classify(err error) (download.Class, string) {
+	if errors.Is(err, errFull) {
+		return download.Full, err.Error()
+	}
 	if errors.As(err, new(*otherBlockError)) {
 		return download.Conflict, err.Error()
 	}
@@ -145,8 +189,14 @@ func (d *Driver) fetchBlocks(ctx context.Context, r download.Request, f *fetched
 			return err
 		}
 		began()
+		// What else is needed, and how much that may be, follows from these.
+		if have, most := len(commitments(&b)), d.cfg.Spec.MaxBlobsPerBlockAt(types.ComputeEpochAtSlot(d.cfg.Spec, b.Signed.Message.Slot)); b.Cx.Fork >= params.Deneb && uint64(have) > most {
+			return wrongData("block of slot %d has %d blobs, want at most %d", b.Signed.Message.Slot, have, most)
+		}
 		f.blocks = append(f.blocks, b)
-		f.bytes += len(b.SSZ)
+		if err := d.hold(r, f, b.Bytes); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -163,13 +213,15 @@ func (d *Driver) fetchPayloads(ctx context.Context, r download.Request, blocks [
 			return &otherBlockError{"payload", e.Root}
 		}
 		f.payloads = append(f.payloads, e)
-		f.bytes += len(e.SSZ)
+		if err := d.hold(r, f, e.Bytes); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// fetchColumns fetches columns of the blocks of a batch and verifies them.
-func (d *Driver) fetchColumns(ctx context.Context, r download.Request, blocks []reqresp.Block, f *fetched, began func()) error {
+// fetchColumns fetches columns of the blocks of a batch and verifies those of the blocks whose columns are wanted.
+func (d *Driver) fetchColumns(ctx context.Context, r download.Request, blocks []reqresp.Block, wanted []types.Root, f *fetched, began func()) error {
 	of := newContent(blocks)
 	came := map[types.Root][]*types.DataColumnSidecar{}
 	for c, err := range d.cfg.Client.ColumnsByRange(ctx, r.Peer, reqresp.ColumnsByRange{Range: reqresp.Range{StartSlot: r.Start, Count: r.Count}, Columns: r.Columns}) {
@@ -177,35 +229,37 @@ func (d *Driver) fetchColumns(ctx context.Context, r download.Request, blocks []
 			return err
 		}
 		began()
-		if of.find(c.Root) == nil {
+		b := of.find(c.Root)
+		if b == nil {
 			return &otherBlockError{fmt.Sprintf("column %d", c.Index), c.Root}
 		}
+		if have, want := len(c.Sidecar.Column), len(commitments(b)); have != want {
+			return wrongData("column %d of slot %d has %d cells, its block %d blobs", c.Index, c.Slot, have, want)
+		}
 		came[c.Root] = append(came[c.Root], c.Sidecar)
-		f.bytes += len(c.SSZ)
+		if err := d.hold(r, f, c.Bytes); err != nil {
+			return err
+		}
 	}
 	f.columns = map[types.Root]*chain.VerifiedColumns{}
-	have, want := map[uint64]int{}, 0
-	for i := range blocks {
-		b := &blocks[i]
-		if len(commitments(b)) == 0 || d.chain.DataExpired(b.Signed.Message.Slot) {
-			continue
-		}
-		want++
-		columns := came[b.Root]
+	have := map[uint64]int{}
+	for _, root := range wanted {
+		columns := came[root]
 		if len(columns) == 0 {
 			continue
 		}
+		b := of.find(root)
 		v, err := d.chain.VerifyColumns(chain.BlockID{Slot: b.Signed.Message.Slot, Root: b.Root}, &b.Signed.Message, columns)
 		if err != nil {
 			return wrongData("columns of slot %d: %w", b.Signed.Message.Slot, err)
 		}
-		f.columns[b.Root] = v
+		f.columns[root] = v
 		for _, c := range columns {
 			have[c.Index]++
 		}
 	}
 	for _, c := range r.Columns {
-		if have[c] == want {
+		if have[c] == len(wanted) {
 			f.complete = append(f.complete, c)
 		}
 	}
@@ -233,14 +287,17 @@ func (d *Driver) fetchBlobs(ctx context.Context, r download.Request, blocks []re
 			return &otherBlockError{fmt.Sprintf("blob %d", b.Index), b.BlockRoot}
 		}
 		f.blobs[b.BlockRoot] = append(f.blobs[b.BlockRoot], b.Sidecar)
-		f.bytes += len(b.SSZ)
+		if err := d.hold(r, f, b.Bytes); err != nil {
+			return err
+		}
 	}
 	for i := range blocks {
 		b := &blocks[i]
-		if b.Cx.Fork >= params.Fulu || d.chain.DataExpired(b.Signed.Message.Slot) {
+		if b.Cx.Fork >= params.Fulu || !d.wantsData(of, b) {
 			continue
 		}
-		if have, want := len(f.blobs[b.Root]), len(b.Signed.Message.Body.BlobKZGCommitments); have < want {
+		// They come in the order of their indices, each once.
+		if have, want := len(f.blobs[b.Root]), len(commitments(b)); have < want {
 			return &reqresp.Error{Class: reqresp.Refused, Peer: r.Peer, Protocol: "blob_sidecars_by_range", Err: &reqresp.ResponseError{
 				Code: reqresp.ResourceUnavailable, Message: fmt.Sprintf("%d of %d blobs of slot %d", have, want, b.Signed.Message.Slot),
 			}}

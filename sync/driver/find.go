@@ -91,7 +91,7 @@ func (d *Driver) doLookups(ctx context.Context, actions []lookup.Action) {
 func (d *Driver) importFound(ctx context.Context, blocks []reqresp.Block) (wrong bool, reason string) {
 	for _, b := range blocks {
 		if _, err := d.chain.ImportBlock(ctx, b.Signed, chain.Gossip); err != nil {
-			return errors.As(err, new(*chain.RejectedError)), err.Error()
+			return errors.As(err, new(*chain.RejectedError)) && !errors.Is(err, chain.ErrInvalidPayload), err.Error()
 		}
 	}
 	return false, ""
@@ -109,6 +109,9 @@ func (d *Driver) find(ctx context.Context, r lookup.Request) {
 			envelope, err := d.payload(ctx, r)
 			if err == nil && envelope != nil {
 				_, err = d.chain.ImportPayload(ctx, envelope, chain.Gossip)
+			}
+			if errors.Is(err, chain.ErrInvalidPayload) {
+				err = nil // it is what was looked for, and who has it may not be able to tell
 			}
 			d.post(func(ctx context.Context) {
 				d.gotPiece(ctx, r, err, func(now time.Time) []lookup.Action { return d.lookups.ReceivedPayload(now, r.ID, envelope != nil) })

@@ -23,28 +23,31 @@ func (d *Driver) doRanges(ctx context.Context, actions []rangesync.Action) {
 			d.cfg.Metrics.Runs.WithLabelValues("started").Inc()
 			d.speed.reset(d.clock.Now())
 			d.watch.moved(d.clock.Now())
-			d.hold(ctx, true)
+			d.holdHistory(ctx, true)
 		case rangesync.Done:
 			d.log.Info("sync is done", "to", a.Target)
 			d.cfg.Metrics.Runs.WithLabelValues("done").Inc()
-			d.hold(ctx, false)
+			d.holdHistory(ctx, false)
 		case rangesync.Failed:
 			d.log.Warn("sync did not get to its target, others are tried", "to", a.Target, "reason", a.Reason)
 			d.cfg.Metrics.Runs.WithLabelValues("failed").Inc()
-			d.hold(ctx, false)
+			d.holdHistory(ctx, false)
 		case download.Import:
 			c := d.contents[a.Batch]
 			d.start(ctx, func(ctx context.Context) {
-				result, part, reason := d.importBatch(ctx, c)
+				v := d.importBatch(ctx, c)
 				d.post(func(ctx context.Context) {
 					now := d.clock.Now()
-					if result == download.Imported {
+					switch v.result {
+					case download.Waits:
+						d.doLookups(ctx, d.lookups.FindPayload(now, v.payloadOf, ""))
+					case download.Imported:
 						d.speed.add(now, a.Count)
 						d.cfg.Metrics.Slots.Add(float64(a.Count))
 					}
 					d.watch.moved(now)
 					d.settle(ctx)
-					d.doRanges(ctx, d.ranges.Imported(now, a.Batch, result, part, reason))
+					d.doRanges(ctx, d.ranges.Imported(now, a.Batch, v.result, v.part, v.reason))
 				})
 			})
 		default:
@@ -72,8 +75,8 @@ func (d *Driver) doBackfill(ctx context.Context, actions []backfill.Action) {
 		case download.Import:
 			c := d.contents[a.Batch]
 			d.start(ctx, func(ctx context.Context) {
-				result, part, reason := d.importHistory(ctx, c)
-				d.post(func(ctx context.Context) { d.historyImported(ctx, a.Batch, result, part, reason) })
+				v := d.importHistory(ctx, c)
+				d.post(func(ctx context.Context) { d.historyImported(ctx, a.Batch, v) })
 			})
 		default:
 			d.doDownload(ctx, m, a)
@@ -92,21 +95,29 @@ func (d *Driver) doDownload(ctx context.Context, m machine, action any) {
 			cancel()
 		}
 	case download.Discard:
-		delete(d.contents, a.Batch)
+		d.discard(a.Batch)
 	case download.Penalise:
 		d.penalise(a.Peer, offence(a.Slow, a.Drop), a.Reason)
 	}
 }
 
-// hold has backfill stop, or go on.
-func (d *Driver) hold(ctx context.Context, hold bool) {
+// holdHistory has backfill stop, or go on.
+func (d *Driver) holdHistory(ctx context.Context, hold bool) {
 	if d.back != nil {
 		d.doBackfill(ctx, d.back.Hold(d.clock.Now(), hold))
 	}
 }
 
+// verdict is what became of an import.
+type verdict struct {
+	result    download.Result
+	part      download.Part
+	reason    string
+	payloadOf types.Root // for download.Waits, the block whose payload is missing
+}
+
 // importBatch imports a batch of range sync.
-func (d *Driver) importBatch(ctx context.Context, c *content) (download.Result, download.Part, string) {
+func (d *Driver) importBatch(ctx context.Context, c *content) verdict {
 	signed := make([]*types.SignedBeaconBlock, len(c.blocks))
 	var payloads []*types.SignedExecutionPayloadEnvelope
 	for i := range c.blocks {
@@ -116,15 +127,11 @@ func (d *Driver) importBatch(ctx context.Context, c *content) (download.Result, 
 			payloads = append(payloads, payload)
 		}
 		if err := d.handOverData(ctx, c, root); err != nil {
-			return download.Wrong, download.Blobs, err.Error()
+			return verdict{result: download.Wrong, part: download.Blobs, reason: err.Error()}
 		}
 	}
 	_, err := d.chain.ImportSegment(ctx, signed, chain.RangeSync, payloads...)
-	result, part, reason := resultOf(err)
-	if part == download.Blocks && errors.Is(err, chain.ErrPayload) {
-		part = download.Payloads
-	}
-	return result, part, reason
+	return c.verdictOn(err)
 }
 
 // handOverData gives the chain the data of a block that is about to be imported.
@@ -138,24 +145,38 @@ func (d *Driver) handOverData(ctx context.Context, c *content, root types.Root) 
 	return nil
 }
 
-// resultOf tells what an import's error says.
-func resultOf(err error) (download.Result, download.Part, string) {
-	switch {
-	case err == nil:
-		return download.Imported, 0, ""
-	case errors.As(err, new(*chain.RejectedError)):
-		return download.Wrong, download.Blocks, err.Error()
-	case errors.Is(err, chain.ErrUnknownParent), errors.Is(err, chain.ErrHistoryGap):
-		return download.Unlinked, download.Blocks, err.Error()
-	case errors.Is(err, chain.ErrDataMissing):
-		return download.Wrong, download.Columns, err.Error()
+// verdictOn tells what the error of an import of a content says.
+func (c *content) verdictOn(err error) verdict {
+	if err == nil {
+		return verdict{result: download.Imported}
 	}
-	return download.Later, download.Blocks, err.Error()
+	v := verdict{result: download.Later, reason: err.Error()}
+	if errors.Is(err, chain.ErrPayload) {
+		v.part = download.Payloads
+	}
+	var missing *chain.PayloadMissingError
+	switch {
+	case errors.Is(err, chain.ErrInvalidPayload):
+		v.result = download.Invalid
+	case errors.As(err, new(*chain.RejectedError)):
+		v.result = download.Wrong
+	case errors.As(err, &missing) && c.find(missing.Parent) == nil:
+		v.result, v.payloadOf = download.Waits, missing.Parent
+	case errors.As(err, &missing):
+		v.result, v.part = download.Incomplete, download.Payloads
+	case errors.Is(err, chain.ErrUnknownParent), errors.Is(err, chain.ErrHistoryGap):
+		v.result = download.Unlinked
+	case errors.Is(err, chain.ErrBlobsMissing):
+		v.result, v.part = download.Incomplete, download.Blobs
+	case errors.Is(err, chain.ErrDataMissing):
+		v.result, v.part = download.Incomplete, download.Columns
+	}
+	return v
 }
 
 // newBackfill makes the machine for what is missing of history, nil if nothing is.
 func (d *Driver) newBackfill(bounds download.Config) (*backfill.Machine, error) {
-	oldest, parent, err := d.chain.History()
+	oldest, _, err := d.chain.History()
 	if err != nil {
 		return nil, fmt.Errorf("where history begins: %w", err)
 	}
@@ -163,7 +184,7 @@ func (d *Driver) newBackfill(bounds download.Config) (*backfill.Machine, error) 
 	if oldest <= end {
 		return nil, nil
 	}
-	return backfill.New(backfill.Config{Oldest: oldest, Parent: parent, First: end.SubSaturating(1), Download: bounds}), nil
+	return backfill.New(backfill.Config{Oldest: oldest, First: end.SubSaturating(1), Download: bounds}), nil
 }
 
 // historyEnd is the slot from which on blocks are kept: genesis, or where nobody has to serve them any more.
@@ -177,24 +198,24 @@ func (d *Driver) historyEnd() types.Slot {
 }
 
 // importHistory imports a batch of backfill.
-func (d *Driver) importHistory(ctx context.Context, c *content) (download.Result, download.Part, string) {
+func (d *Driver) importHistory(ctx context.Context, c *content) verdict {
 	blocks := make([]chain.HistoricBlock, len(c.blocks))
 	for i := range c.blocks {
 		b := &c.blocks[i]
 		blocks[i] = chain.HistoricBlock{Signed: b.Signed, Payload: c.payloads[b.Root], Columns: c.columns[b.Root], Blobs: c.blobs[b.Root]}
 	}
-	return resultOf(d.chain.ImportHistory(ctx, blocks))
+	return c.verdictOn(d.chain.ImportHistory(ctx, blocks))
 }
 
-func (d *Driver) historyImported(ctx context.Context, batch uint64, result download.Result, part download.Part, reason string) {
+func (d *Driver) historyImported(ctx context.Context, batch uint64, v verdict) {
 	if d.back == nil {
 		return
 	}
-	oldest, parent, err := d.chain.History()
+	oldest, _, err := d.chain.History()
 	if err != nil {
 		d.log.Error("where history begins cannot be read, backfill stops; check the disk", "error", err)
 		d.back = nil
 		return
 	}
-	d.doBackfill(ctx, d.back.Imported(d.clock.Now(), batch, result, part, reason, oldest, parent))
+	d.doBackfill(ctx, d.back.Imported(d.clock.Now(), batch, v.result, v.part, v.reason, oldest))
 }

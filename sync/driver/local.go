@@ -2,12 +2,14 @@ package driver
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/sync/download"
 	"github.com/cresset/cresset/sync/rangesync"
+	"github.com/cresset/cresset/sync/reqresp"
 )
 
 // view is what the machines see of the chain.
@@ -39,29 +41,39 @@ func (d *Driver) local() rangesync.Local {
 	return l
 }
 
-// needs tells what a batch needs besides its blocks.
+// needs tells what a batch needs besides its blocks. Columns of a block from Gloas on are its payload's: there are none of one that was not revealed.
 func (d *Driver) needs(batch uint64, _ []download.Block) (n download.Needs) {
 	c := d.contents[batch]
 	if c == nil {
 		return n
 	}
-	for _, b := range c.blocks {
-		body := &b.Signed.Message.Body
-		switch slot := b.Signed.Message.Slot; {
-		case b.Cx.Fork >= params.Gloas:
-			n.Payloads = true
-			if len(body.SignedExecutionPayloadBid.Message.BlobKZGCommitments) > 0 && !d.chain.DataExpired(slot) {
-				n.Columns = d.chain.Custody()
-			}
-		case b.Cx.Fork >= params.Fulu:
-			if len(body.BlobKZGCommitments) > 0 && !d.chain.DataExpired(slot) {
-				n.Columns = d.chain.Custody()
-			}
-		case b.Cx.Fork >= params.Deneb:
-			n.Blobs = n.Blobs || len(body.BlobKZGCommitments) > 0 && !d.chain.DataExpired(slot)
+	for i := range c.blocks {
+		b := &c.blocks[i]
+		n.Payloads = n.Payloads || b.Cx.Fork >= params.Gloas
+		n.Blobs = n.Blobs || b.Cx.Fork < params.Fulu && d.wantsData(c, b)
+	}
+	columns := d.wantsColumns(c)
+	for _, column := range d.chain.Custody() {
+		if slices.ContainsFunc(columns, func(root types.Root) bool { return !c.has(root, column) }) {
+			n.Columns = append(n.Columns, column)
 		}
 	}
 	return n
+}
+
+// wantsColumns is the blocks of a batch that have columns to keep.
+func (d *Driver) wantsColumns(c *content) (roots []types.Root) {
+	for i := range c.blocks {
+		if b := &c.blocks[i]; b.Cx.Fork >= params.Fulu && d.wantsData(c, b) {
+			roots = append(roots, b.Root)
+		}
+	}
+	return roots
+}
+
+// wantsData tells whether a block has blobs that are young enough to be kept.
+func (d *Driver) wantsData(c *content, b *reqresp.Block) bool {
+	return len(commitments(b)) > 0 && !d.chain.DataExpired(b.Signed.Message.Slot) && (b.Cx.Fork < params.Gloas || c.payloads[b.Root] != nil)
 }
 
 // heard takes in what the chain tells.
@@ -78,6 +90,11 @@ func (d *Driver) heard(ctx context.Context, e chain.Event) {
 			d.doLookups(ctx, d.lookups.FindPayload(now, e.Block, ""))
 		case chain.MissingData:
 			d.waitForData(ctx, e)
+		}
+	case chain.DroppedEvent:
+		d.settle(ctx)
+		for _, missing := range d.chain.Missing() {
+			d.heard(ctx, missing)
 		}
 	}
 }

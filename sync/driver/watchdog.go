@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/cresset/cresset/sync/lookup"
 )
 
 // watchdog knows when things last moved.
@@ -32,18 +30,20 @@ func (d *Driver) watchOver(ctx context.Context, now time.Time) {
 	if !run.Running {
 		d.watch.last = now
 	}
-	if still := now.Sub(d.watch.last); still > runStill {
+	switch still := now.Sub(d.watch.last); {
+	case still <= runStill:
+	case run.Importing:
+		// Another run would wait for the same.
+		d.warn(now, "an import stands still", "look at the execution client and the disk", "for", still.Round(time.Second), "to", run.Target.String())
+	default:
 		cause := fmt.Sprintf("%d of %d peers are being asked, the oldest request is %v old", run.Peers, len(d.peers), run.Oldest.Round(time.Second))
-		d.warn(now, "sync stands still", "the run is begun anew; more peers help", "for", still.Round(time.Second), "to", run.Target.String(), "cause", cause)
+		d.warn(now, "sync stands still", "another target is tried; more peers help", "for", still.Round(time.Second), "to", run.Target.String(), "cause", cause)
 		d.watch.last = now
-		d.doRanges(ctx, d.ranges.Reset(now))
+		d.doRanges(ctx, d.ranges.Reset(now, fmt.Sprintf("nothing was imported for %v", still.Round(time.Second))))
 	}
 	if n, oldest := d.lookups.Active(now); oldest > lookupAge {
-		d.warn(now, "lookups stand still", "they are begun anew", "lookups", n, "oldest", oldest.Round(time.Second), "cause", fmt.Sprintf("%d peers", len(d.peers)))
-		d.resetLookups()
-		for id, s := range d.peers {
-			d.doLookups(ctx, d.lookups.SetPeer(now, id, lookup.Peer{Head: s.HeadSlot, Columns: s.Columns}))
-		}
+		d.warn(now, "lookups stand still", "they are given up, and begun anew when somebody refers to them", "lookups", n, "oldest", oldest.Round(time.Second), "cause", fmt.Sprintf("%d peers", len(d.peers)))
+		d.doLookups(ctx, d.lookups.Reset(now, "it stood still"))
 	}
 	d.watchColumns(now)
 	if s := d.chain.Snapshot(); !run.Running && !run.Surveying && !run.Ahead && len(d.peers) > 0 {
@@ -52,16 +52,6 @@ func (d *Driver) watchOver(ctx context.Context, now time.Time) {
 				"behind", behind, "peers", len(d.peers))
 		}
 	}
-}
-
-// resetLookups begins all lookups anew.
-func (d *Driver) resetLookups() {
-	for _, cancel := range d.finds {
-		cancel()
-	}
-	clear(d.finds)
-	clear(d.found)
-	d.lookups = lookup.New(lookup.Config{Knows: (*view)(d).Knows})
 }
 
 // watchColumns complains of columns that no peer has.

@@ -54,14 +54,22 @@ type network struct {
 	table   *reqresp.Table
 	digests *reqresp.Digests
 	streams *reqresptest.Network
+	engine  chain.Engine // of nodes that are made from now on
 }
 
 func newNetwork(t *testing.T, name string) *network {
 	t.Helper()
 	r, err := recorded.Load(name)
 	check(t, err)
-	n := &network{t: t, r: r, table: reqresp.NewTable(r.Spec)}
+	return networkOf(t, r)
+}
+
+// networkOf is a network of a chain.
+func networkOf(t *testing.T, r *recorded.Chain) *network {
+	t.Helper()
+	n := &network{t: t, r: r, table: reqresp.NewTable(r.Spec), engine: believer{}}
 	n.clock = clock.New(clock.Config{Spec: r.Spec, GenesisTime: r.GenesisTime, Offset: time.Until(r.TimeAt(r.Head().Message.Slot + 2))})
+	var err error
 	n.kzg, err = kzg.New()
 	check(t, err)
 	genesis, err := r.GenesisState()
@@ -98,7 +106,7 @@ func (n *network) node(name string, anchor *chain.Anchor) *node {
 	}
 	db, err := store.Open(store.Config{Memory: kv.NewMemory(), Spec: n.r.Spec})
 	check(n.t, err)
-	c, err := chain.New(chain.Config{Spec: n.r.Spec, Store: db, Engine: believer{}, Clock: n.clock, KZG: n.kzg, Anchor: anchor, Custody: n.columns()})
+	c, err := chain.New(chain.Config{Spec: n.r.Spec, Store: db, Engine: n.engine, Clock: n.clock, KZG: n.kzg, Anchor: anchor, Custody: n.columns()})
 	check(n.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

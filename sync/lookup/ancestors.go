@@ -28,19 +28,36 @@ func (m *Machine) stepAncestors(now time.Time, l *lookup) {
 		m.end(l, fmt.Sprintf("more than %d unknown ancestors: left to range sync", m.cfg.Depth))
 		return
 	case l.asked >= m.cfg.Attempts:
-		m.end(l, fmt.Sprintf("none of %d peers has it", l.asked))
+		m.notFound(now, l)
 		return
 	}
-	peer, ok := m.choose(l, func(Peer) bool { return true })
+	peer, ok := m.choose(l)
 	if !ok {
 		if len(m.peers) == 0 {
 			return
 		}
-		m.end(l, fmt.Sprintf("none of %d peers has it", len(l.tried)))
+		m.notFound(now, l)
 		return
 	}
 	count := min(max(firstCount, 2*len(l.came)), mostCount, m.cfg.Depth-len(l.came))
 	m.send(now, l, peer, Request{Root: l.next, Count: uint64(count)})
+}
+
+// notFound ends a lookup that nobody answers, and remembers who was asked for the block itself. Of more blocks than there may be lookups the oldest are forgotten.
+func (m *Machine) notFound(now time.Time, l *lookup) {
+	if len(l.came) == 0 {
+		if len(m.vain) >= m.cfg.Lookups {
+			oldest := l.root
+			for root, v := range m.vain {
+				if o, ok := m.vain[oldest]; !ok || v.until.Before(o.until) {
+					oldest = root
+				}
+			}
+			delete(m.vain, oldest)
+		}
+		m.vain[l.root] = vain{l.tried, now.Add(m.cfg.Again)}
+	}
+	m.end(l, fmt.Sprintf("none of %d peers has it", len(l.tried)))
 }
 
 // ReceivedBlocks takes in the answer to a request for Ancestors: the block that was asked for and blocks before it, each the parent of the

@@ -32,7 +32,7 @@ func newMachine(known int, change func(*Config)) *Machine {
 	}
 	m := New(cfg)
 	for _, id := range []string{"a", "b", "c"} {
-		m.SetPeer(start, id, Peer{Head: 100, Columns: []uint64{1, 2, 3, 4}})
+		m.SetPeer(start, id, []uint64{1, 2, 3, 4})
 	}
 	return m
 }
@@ -122,6 +122,41 @@ func TestWhoDoesNotHaveWhatItReferredToPays(t *testing.T) {
 	want(t, m.ReceivedBlocks(start, request(t, next).ID, nil), "ended: none of 3 peers has it")
 }
 
+// A block that nobody of those who were asked has is asked for from the next one who refers to it, whether the others failed, were late or said no; and from nobody twice.
+func TestWhoRefersToABlockAfterOthersWereAskedInVainIsAskedToo(t *testing.T) {
+	m := newMachine(10, nil)
+	m.RemovePeer(start, "c")
+	next := m.FindBlock(start, root(11), "b")
+	want(t, m.FindBlock(start, root(11), "a"))
+	next = m.Failed(start, request(t, next).ID, false, "busy")
+	want(t, next, "penalise b false", "ask a for block 11 x4 []")
+	late := start.Add(5 * time.Second)
+	want(t, m.Tick(late), "lookup.Cancel", "penalise a false", "ended: none of 2 peers has it")
+	want(t, m.FindBlock(late, root(11), "a"), "ended: none of 2 peers has it")
+	m.SetPeer(late, "c", nil)
+	next = m.FindBlock(late, root(11), "c")
+	want(t, next, "ask c for block 11 x4 []")
+	want(t, m.ReceivedBlocks(late, request(t, next).ID, nil), "penalise c false", "ended: none of 3 peers has it")
+	want(t, m.FindBlock(late, root(11), "b"), "ended: none of 3 peers has it")
+	want(t, m.Tick(late.Add(12*time.Second)))
+	want(t, m.FindBlock(late.Add(12*time.Second), root(11), "b"), "ask b for block 11 x4 []")
+}
+
+func TestBlocksThatWereLookedForInVainAreForgottenOldestFirst(t *testing.T) {
+	m := newMachine(10, func(c *Config) { c.Lookups = 2 })
+	for n := range 5 {
+		now := start.Add(time.Duration(n) * time.Millisecond)
+		next := m.FindBlock(now, root(20+n), "b")
+		for range 3 {
+			next = m.Failed(now, request(t, next).ID, false, "busy")
+		}
+		want(t, next, "ended: none of 3 peers has it")
+	}
+	if _, kept := m.vain[root(23)]; len(m.vain) != 2 || !kept {
+		t.Errorf("%d blocks are remembered, the second latest: %v", len(m.vain), kept)
+	}
+}
+
 func TestALateAnswerIsNotWaitedFor(t *testing.T) {
 	m := newMachine(10, nil)
 	r := request(t, m.FindBlock(start, root(11), "b"))
@@ -149,19 +184,25 @@ func TestWhatSeveralReferToIsAskedForOnce(t *testing.T) {
 	want(t, m.FindBlock(start, root(10), "c")) // it is known
 }
 
-func TestABlockThatComesByAnotherWayEndsItsLookup(t *testing.T) {
-	known := 10
-	m := New(Config{Knows: func(r types.Root) bool { return int(r[1]) <= known }})
-	m.SetPeer(start, "a", Peer{})
-	m.FindBlock(start, root(11), "a")
-	known = 11
-	want(t, m.Have(start, Ancestors, root(11), nil), "lookup.Cancel", "ended: ")
+// Whoever keeps an eye on lookups may have all begin anew. The answer to a request of before is not one to a request of after that.
+func TestNumbersGoOnAfterAReset(t *testing.T) {
+	m := newMachine(10, nil)
+	before := request(t, m.FindBlock(start, root(11), "a"))
+	want(t, m.Reset(start, "it stood still"), "lookup.Cancel", "ended: it stood still")
+	if n, _ := m.Active(start); n != 0 {
+		t.Fatalf("%d lookups are left", n)
+	}
+	after := request(t, m.FindBlock(start, root(12), "b"))
+	if after.ID <= before.ID || after.Lookup <= before.Lookup {
+		t.Errorf("request %d of lookup %d, after %d of %d", after.ID, after.Lookup, before.ID, before.Lookup)
+	}
+	want(t, m.ReceivedBlocks(start, before.ID, ancestors(11, 1)))
 }
 
 func TestColumnsAreAskedForFromSeveralPeersAtATime(t *testing.T) {
 	m := New(Config{Knows: func(types.Root) bool { return true }})
-	m.SetPeer(start, "low", Peer{Columns: []uint64{0, 1, 2, 3}})
-	m.SetPeer(start, "high", Peer{Columns: []uint64{3, 4, 5, 6}})
+	m.SetPeer(start, "low", []uint64{0, 1, 2, 3})
+	m.SetPeer(start, "high", []uint64{3, 4, 5, 6})
 	asked := m.FindColumns(start, root(5), []uint64{1, 2, 3, 4, 5})
 	want(t, asked, "ask low for columns 5 x0 [1 2 3]", "ask high for columns 5 x0 [4 5]")
 	first, second := asked[0].(Request), asked[1].(Request)
@@ -177,17 +218,6 @@ func TestColumnsThatDoNotComeAreAskedForFromOthers(t *testing.T) {
 		t.Fatalf("actions are %q", story(next))
 	}
 	want(t, m.ReceivedColumns(start, request(t, next).ID, []uint64{1, 3}), "ended: ")
-}
-
-func TestColumnsThatCameByGossipAreNotAskedForAgain(t *testing.T) {
-	m := newMachine(10, nil)
-	r := request(t, m.FindColumns(start, root(5), []uint64{1, 2, 3}))
-	want(t, m.Have(start, Columns, root(5), []uint64{1}))
-	next := m.Failed(start, r.ID, false, "busy")
-	if got := request(t, next).Columns; !slices.Equal(got, []uint64{2, 3}) {
-		t.Errorf("asked for %v", got)
-	}
-	want(t, m.Have(start, Columns, root(5), []uint64{2, 3}), "lookup.Cancel", "ended: ")
 }
 
 func TestAColumnThatNobodyHasEndsTheLookup(t *testing.T) {
@@ -220,7 +250,7 @@ func TestWithoutPeersALookupWaits(t *testing.T) {
 	m := New(Config{Knows: func(types.Root) bool { return false }})
 	want(t, m.FindBlock(start, root(11), "a"))
 	want(t, m.FindPayload(start, root(12), ""))
-	want(t, m.SetPeer(start, "a", Peer{}), "ask a for block 11 x4 []", "ask a for payload 12 x0 []")
+	want(t, m.SetPeer(start, "a", nil), "ask a for block 11 x4 []", "ask a for payload 12 x0 []")
 }
 
 // TestEveryLookupEnds feeds random events and then time: nothing is looked for without end, and nobody is asked twice for the same.
@@ -259,7 +289,7 @@ func TestEveryLookupEnds(t *testing.T) {
 			case 2:
 				take(m.FindPayload(now, root(n), ""))
 			case 3:
-				take(m.SetPeer(now, peers.Draw(r, "peer"), Peer{Columns: []uint64{uint64(n % 5), 1}}))
+				take(m.SetPeer(now, peers.Draw(r, "peer"), []uint64{uint64(n % 5), 1}))
 			case 4:
 				take(m.RemovePeer(now, peers.Draw(r, "peer")))
 			case 5:
@@ -282,7 +312,7 @@ func TestEveryLookupEnds(t *testing.T) {
 				}
 			}
 		}
-		take(m.SetPeer(now, "a", Peer{}))
+		take(m.SetPeer(now, "a", nil))
 		for range 2000 {
 			now = now.Add(time.Second)
 			take(m.Tick(now))

@@ -24,12 +24,6 @@ const (
 
 func (k Kind) String() string { return [...]string{"block", "payload", "columns"}[k] }
 
-// Peer is what a peer has.
-type Peer struct {
-	Head    types.Slot
-	Columns []uint64 // that it has custody of
-}
-
 // Block is what the machine knows of a block.
 type Block struct {
 	Root, Parent types.Root
@@ -47,6 +41,8 @@ type Config struct {
 	Timeout time.Duration
 	// Attempts is how many peers are asked for one thing. Default 8.
 	Attempts int
+	// Again is how long after a block was looked for in vain those who were asked are not asked for it once more. Default 12 s.
+	Again time.Duration
 }
 
 // Action is something to be done: one of the types below.
@@ -116,6 +112,12 @@ type lookup struct {
 	pending map[uint64]bool // asked for at the moment
 }
 
+// vain is a block that was looked for and not found.
+type vain struct {
+	asked map[string]bool
+	until time.Time
+}
+
 type flight struct {
 	Request
 	due time.Time
@@ -129,9 +131,10 @@ type Machine struct {
 	cfg Config
 
 	// loop state
-	peers   map[string]Peer
+	peers   map[string][]uint64 // the columns that they have custody of
 	lookups map[key]*lookup
 	flights map[uint64]*flight
+	vain    map[types.Root]vain // as many as there may be lookups
 	numbers uint64
 	out     []Action
 }
@@ -149,7 +152,10 @@ func New(cfg Config) *Machine {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 5 * time.Second
 	}
-	return &Machine{cfg: cfg, peers: map[string]Peer{}, lookups: map[key]*lookup{}, flights: map[uint64]*flight{}}
+	if cfg.Again == 0 {
+		cfg.Again = 12 * time.Second
+	}
+	return &Machine{cfg: cfg, peers: map[string][]uint64{}, lookups: map[key]*lookup{}, flights: map[uint64]*flight{}, vain: map[types.Root]vain{}}
 }
 
 // Active is how many things are looked for, and since when the oldest.
@@ -160,9 +166,9 @@ func (m *Machine) Active(now time.Time) (lookups int, oldest time.Duration) {
 	return len(m.lookups), oldest
 }
 
-// SetPeer takes in what a peer has.
-func (m *Machine) SetPeer(now time.Time, id string, p Peer) []Action {
-	m.peers[id] = p
+// SetPeer takes in which columns a peer has custody of.
+func (m *Machine) SetPeer(now time.Time, id string, columns []uint64) []Action {
+	m.peers[id] = columns
 	return m.step(now)
 }
 
@@ -175,7 +181,8 @@ func (m *Machine) RemovePeer(now time.Time, id string) []Action {
 	return m.step(now)
 }
 
-// FindBlock looks for a block that a peer referred to.
+// FindBlock looks for a block that a peer referred to. Those who were asked for it in vain shortly before are left out, so that every further peer that refers to it is
+// asked, and each once.
 func (m *Machine) FindBlock(now time.Time, root types.Root, source string) []Action {
 	if m.cfg.Knows(root) {
 		return m.step(now)
@@ -189,6 +196,10 @@ func (m *Machine) FindBlock(now time.Time, root types.Root, source string) []Act
 	}
 	if l := m.find(now, key{Ancestors, root}); l != nil {
 		l.add(source)
+		if v, ok := m.vain[root]; ok && now.Before(v.until) {
+			l.tried = v.asked
+		}
+		delete(m.vain, root)
 	}
 	return m.step(now)
 }
@@ -228,23 +239,17 @@ func (l *lookup) add(source string) {
 	}
 }
 
-// Have says that something came by another way: the lookup of it ends.
-func (m *Machine) Have(now time.Time, kind Kind, root types.Root, columns []uint64) []Action {
-	l := m.lookups[key{kind, root}]
-	if l == nil {
-		return m.step(now)
-	}
-	for _, c := range columns {
-		delete(l.missing, c)
-	}
-	if kind != Columns || len(l.missing) == 0 {
-		m.end(l, "")
+// Reset ends all lookups. Numbers go on, so that an answer that was on its way is not taken for one to a later request.
+func (m *Machine) Reset(now time.Time, reason string) []Action {
+	for _, l := range m.inOrder() {
+		m.end(l, reason)
 	}
 	return m.step(now)
 }
 
 // Tick lets time pass. It is called about once a second.
 func (m *Machine) Tick(now time.Time) []Action {
+	maps.DeleteFunc(m.vain, func(_ types.Root, v vain) bool { return !now.Before(v.until) })
 	for _, f := range m.under(func(f *flight) bool { return !now.Before(f.due) }) {
 		m.land(f)
 		m.do(Cancel{f.ID})
@@ -270,8 +275,7 @@ func (m *Machine) Failed(now time.Time, id uint64, broken bool, reason string) [
 
 // step asks for what is missing, and gives the actions that have come together.
 func (m *Machine) step(now time.Time) []Action {
-	lookups := slices.SortedFunc(maps.Values(m.lookups), func(a, b *lookup) int { return cmp.Compare(a.id, b.id) })
-	for _, l := range lookups {
+	for _, l := range m.inOrder() {
 		if l.kind == Ancestors {
 			m.stepAncestors(now, l)
 			continue
@@ -283,11 +287,16 @@ func (m *Machine) step(now time.Time) []Action {
 	return out
 }
 
-// choose gives a peer to ask: one of those who should have it, else any other one that fits.
-func (m *Machine) choose(l *lookup, fits func(Peer) bool) (id string, ok bool) {
+// inOrder is all lookups, the oldest first.
+func (m *Machine) inOrder() []*lookup {
+	return slices.SortedFunc(maps.Values(m.lookups), func(a, b *lookup) int { return cmp.Compare(a.id, b.id) })
+}
+
+// choose gives a peer to ask: one of those who should have it, else any other one.
+func (m *Machine) choose(l *lookup) (id string, ok bool) {
 	usable := func(id string) bool {
-		p, connected := m.peers[id]
-		return connected && !l.tried[id] && fits(p)
+		_, connected := m.peers[id]
+		return connected && !l.tried[id]
 	}
 	for _, id := range l.sources {
 		if usable(id) {

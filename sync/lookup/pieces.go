@@ -12,7 +12,7 @@ func (m *Machine) stepPieces(now time.Time, l *lookup) {
 		if len(m.under(func(f *flight) bool { return f.Lookup == l.id })) > 0 {
 			return
 		}
-		peer, ok := m.choose(l, func(Peer) bool { return true })
+		peer, ok := m.choose(l)
 		if !ok || l.asked >= m.cfg.Attempts {
 			m.giveUp(l)
 			return
@@ -46,7 +46,7 @@ func (m *Machine) askColumns(now time.Time, l *lookup) bool {
 			continue
 		}
 		var have []uint64
-		for _, c := range m.peers[id].Columns {
+		for _, c := range m.peers[id] {
 			if l.missing[c] && !l.pending[c] {
 				have = append(have, c)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/sync/driver"
 	"github.com/cresset/cresset/sync/reqresp"
@@ -51,7 +52,7 @@ func (t *talk) failed(err error) {
 		t.Log.Debug("a peer is of no use", "peer", t.peer, "why", irrelevant.why)
 		t.parts.Host.Disconnect(t.peer, reqresp.GoodbyeWrongNetwork, irrelevant.why)
 	case reqresp.ClassOf(err) == reqresp.Broken:
-		t.parts.Host.Penalise(t.peer, err.Error(), true)
+		t.parts.Host.Report(t.peer, peers.Fatal, err.Error())
 	default:
 		t.Log.Debug("a peer does not say where it stands", "peer", t.peer, "error", err)
 		t.parts.Host.Disconnect(t.peer, reqresp.GoodbyeFault, err.Error())

@@ -42,6 +42,11 @@ func (p *Peering) EarliestSidecar() types.Slot {
 // SetCustody says how many custody groups this node keeps, and from which slot on all of their columns are here.
 func (p *Peering) SetCustody(groups uint64, since types.Slot) {
 	p.SetMetaData(func(m *types.MetaData) { m.CustodyGroupCount = groups })
+	p.SetCustodySince(since)
+}
+
+// SetCustodySince says from which slot on all columns of the custody groups are here.
+func (p *Peering) SetCustodySince(since types.Slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.custodySince = since

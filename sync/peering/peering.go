@@ -8,6 +8,7 @@ import (
 
 	"github.com/cresset/cresset/beacon/chain"
 	"github.com/cresset/cresset/beacon/clock"
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/sync/driver"
@@ -29,7 +30,7 @@ type Host interface {
 	Columns(peer string, custodyGroupCount uint64) ([]uint64, error)
 	Disconnect(peer string, reason uint64, why string)
 	HeardGoodbye(peer string, reason uint64)
-	Penalise(peer, reason string, drop bool)
+	Report(peer string, o peers.Offence, reason string)
 }
 
 // Sync hears where peers stand. A *driver.Driver is one.

@@ -12,6 +12,7 @@ import (
 	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/engine"
 	"github.com/cresset/cresset/beacon/kzg"
+	"github.com/cresset/cresset/beacon/p2p/peers"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/simnet"
 	"github.com/cresset/cresset/beacon/store"
@@ -144,8 +145,8 @@ func (h *host) HeardGoodbye(peer string, reason uint64) {
 	(*world)(h).say("heard goodbye %d of %s", reason, peer)
 }
 
-func (h *host) Penalise(peer, _ string, drop bool) {
-	(*world)(h).say("penalised %s, %v", peer, drop)
+func (h *host) Report(peer string, o peers.Offence, _ string) {
+	(*world)(h).say("reported %s, %v", peer, o)
 }
 
 // syncer is the world as sync.
@@ -160,7 +161,7 @@ func (s *syncer) RemovePeer(peer string) { (*world)(s).say("%s is gone", peer) }
 // want waits until the log is as it should be.
 func (w *world) want(lines ...string) {
 	w.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		w.mu.Lock()
 		have := fmt.Sprintf("%q", w.log)
 		w.mu.Unlock()
@@ -216,17 +217,36 @@ func TestAPeerOfAnotherForkIsLeft(t *testing.T) {
 	w.want("asked a for its status as one at slot 0", fmt.Sprintf("left a for 2: fork digest is %v, want %v", w.status.ForkDigest, own))
 }
 
+// Sync goes by what peers say of themselves: who says what cannot be would lead it.
+func TestAPeerWhoseStatusCannotBeIsLeft(t *testing.T) {
+	for why, change := range map[string]func(*types.Status){
+		"head slot is 5 at slot 3":                           func(s *types.Status) { s.HeadSlot = 5 },
+		"finalized epoch is 1 in epoch 0":                    func(s *types.Status) { s.FinalizedEpoch = 1 },
+		"finalized epoch is 18446744073709551615 in epoch 0": func(s *types.Status) { s.FinalizedEpoch = ^types.Epoch(0) },
+		"head slot is 18446744073709551615 at slot 3":        func(s *types.Status) { s.HeadSlot = ^types.Slot(0) },
+	} {
+		w := newWorld(t)
+		change(&w.status)
+		w.p.Connected("a", true)
+		w.want("asked a for its status as one at slot 0", "left a for 2: "+why)
+	}
+	w := newWorld(t)
+	w.status.HeadSlot = 4 // of one whose clock is a little ahead
+	w.p.Connected("a", true)
+	w.want(append(greeted("a")[:3], "a is at slot 4 with 4 columns")...)
+}
+
 func TestANewStatusOfAPeerIsToldAndChecked(t *testing.T) {
 	w := newWorld(t)
 	w.p.Connected("a", true)
 	w.want(greeted("a")...)
 	later := w.status
-	later.HeadSlot = 9
+	later.HeadSlot = 4
 	w.p.OnStatus("a", later)
-	w.want(append(greeted("a"), "a is at slot 9 with 4 columns")...)
+	w.want(append(greeted("a"), "a is at slot 4 with 4 columns")...)
 	later.ForkDigest = types.ForkDigest{}
 	w.p.OnStatus("a", later)
-	w.want(append(greeted("a"), "a is at slot 9 with 4 columns", fmt.Sprintf("left a for 2: fork digest is %v, want %v", later.ForkDigest, w.status.ForkDigest), "a is gone")...)
+	w.want(append(greeted("a"), "a is at slot 4 with 4 columns", fmt.Sprintf("left a for 2: fork digest is %v, want %v", later.ForkDigest, w.status.ForkDigest), "a is gone")...)
 }
 
 func TestMetadataIsAskedForWhenItsNumberGrows(t *testing.T) {

@@ -1,6 +1,8 @@
 package rangesync
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/cresset/cresset/beacon/types"
@@ -67,6 +69,7 @@ type Machine struct {
 	cautious bool
 	ahead    time.Time // since when somebody is ahead; zero while nobody is
 	target   Target
+	namedBy  []string          // who named the target
 	survey   *survey           // while a common block is sought
 	run      *download.Machine // while one is under way
 	out      []Action
@@ -93,6 +96,7 @@ func New(cfg Config) *Machine {
 type Progress struct {
 	Running, Surveying bool
 	Ahead              bool // somebody has what this node does not, and a run is to begin
+	Importing          bool // a batch is with the chain, which everything waits for
 	Target             Target
 	Done, All          uint64 // slots
 	Peers              int    // that are being asked
@@ -105,6 +109,7 @@ func (m *Machine) Progress(now time.Time) Progress {
 	if m.run != nil {
 		p.Done, p.All = m.run.Progress()
 		p.Peers, p.Oldest = m.run.Busy(now)
+		p.Importing = m.run.Importing()
 	}
 	return p
 }
@@ -183,13 +188,14 @@ func (m *Machine) Imported(now time.Time, batch uint64, result download.Result, 
 	return m.step(now)
 }
 
-// Reset gives up whatever is under way, and begins anew, from the finalized block.
-func (m *Machine) Reset(now time.Time) []Action {
-	m.cautious = true
+// Reset gives up whatever is under way. A target that a run did not get to is left alone for a while, and held against those who named it: who answers with
+// nothing for slots that nobody has breaks no rule of an answer, and could keep the node from all others.
+func (m *Machine) Reset(now time.Time, reason string) []Action {
+	m.survey, m.cautious = nil, false
 	if m.run != nil {
-		m.pass(now, m.run.Stop("it was given up"))
+		m.pass(now, m.run.Stop(reason))
+		m.avoid(now, m.namedBy, reason)
 	}
-	m.cautious, m.survey = true, nil
 	return m.step(now)
 }
 
@@ -207,9 +213,9 @@ func (m *Machine) step(now time.Time) []Action {
 
 // consider begins a survey if somebody is ahead and enough peers have said where they are.
 func (m *Machine) consider(now time.Time) {
-	target, found := m.choose(now)
+	target, by := m.choose(now)
 	switch {
-	case !found:
+	case len(by) == 0:
 		m.ahead = time.Time{}
 		return
 	case m.ahead.IsZero():
@@ -218,7 +224,7 @@ func (m *Machine) consider(now time.Time) {
 	if len(m.peers) < witnesses && now.Sub(m.ahead) < m.cfg.Patience {
 		return
 	}
-	m.target = target
+	m.target, m.namedBy = target, by
 	m.survey = &survey{step: types.Slot(m.cfg.SlotsPerEpoch)}
 	if m.cautious {
 		m.begin(now, m.local.FinalizedSlot)
@@ -235,11 +241,15 @@ func (m *Machine) begin(now time.Time, common types.Slot) {
 	cfg.First, cfg.Last, cfg.End = common+1, m.target.Slot, m.target.Root
 	m.run = download.New(cfg)
 	m.do(Started{m.target, cfg.First})
-	for id := range m.peers {
+	// Those who named the target come first, so that the first batch is theirs: that others, who are further, lead over it is not known.
+	rest := slices.DeleteFunc(slices.Sorted(maps.Keys(m.peers)), func(id string) bool { return slices.Contains(m.namedBy, id) })
+	for _, id := range slices.Concat(m.namedBy, rest) {
 		if m.run == nil {
 			return // ended already
 		}
-		m.enlist(now, id)
+		if _, here := m.peers[id]; here {
+			m.enlist(now, id)
+		}
 	}
 }
 
@@ -282,8 +292,13 @@ func (m *Machine) fail(now time.Time, f download.Failed) {
 	if m.cautious {
 		return
 	}
+	m.avoid(now, f.Peers, f.Reason)
+}
+
+// avoid leaves the target alone for a while, and holds that against peers.
+func (m *Machine) avoid(now time.Time, peers []string, reason string) {
 	m.failed[m.target.Root] = now.Add(avoidFor)
-	for _, id := range f.Peers {
-		m.do(download.Penalise{Peer: id, Reason: "claims " + m.target.String() + ", which cannot be imported: " + f.Reason})
+	for _, id := range peers {
+		m.do(download.Penalise{Peer: id, Reason: "claims " + m.target.String() + ", which cannot be imported: " + reason})
 	}
 }

@@ -359,14 +359,14 @@ func TestProgressIsTold(t *testing.T) {
 	}
 }
 
-func TestAResetBeginsAnewFromTheFinalizedBlock(t *testing.T) {
+// A peer that names a finalized block far ahead and answers with nothing breaks no rule of an answer. It costs one run, and is not asked again for what it names.
+func TestATargetThatARunStoodStillForIsLeftAloneForAWhile(t *testing.T) {
 	w := newWorld(t, chain(0, 300, 90), 2)
-	w.add("a", chain(0, 300, 200), 2).lie = func(r download.Request) ([]download.Block, bool) {
-		if r.Batch == 0 {
-			return chain(0, 300, 90)[89:], true
-		}
-		return nil, false
-	}
+	c := chain(0, 300, 200)
+	w.add("a", c, 2)
+	liar := w.add("liar", c, 2)
+	liar.status = Status{FinalizedEpoch: 20, FinalizedRoot: types.Root{66}, HeadSlot: 170, HeadRoot: types.Root{67}}
+	liar.lie = func(r download.Request) ([]download.Block, bool) { return nil, r.Batch == 0 }
 	w.meet()
 	w.now = w.now.Add(3 * time.Second)
 	w.act(w.m.Tick(w.now))
@@ -375,8 +375,23 @@ func TestAResetBeginsAnewFromTheFinalizedBlock(t *testing.T) {
 		w.queue = w.queue[1:]
 		w.act(f())
 	}
-	w.peers["a"].lie = nil
-	w.act(w.m.Reset(w.now))
+	w.want("started at 17 to 160")
+	w.act(w.m.Reset(w.now, "nothing came"))
 	w.run(1)
-	w.want("started at 91 to 200", "failed to 200", "started at 17 to 200", "done to 200")
+	w.want("started at 17 to 160", "failed to 160", "started at 91 to 200", "done to 200")
+	w.wantHead(c)
+	if w.penalised["liar"] == "" || w.penalised["a"] != "" {
+		t.Errorf("penalised are %v", w.penalised)
+	}
+}
+
+func TestAnEpochWhoseSlotsCannotBeCountedIsNoTarget(t *testing.T) {
+	w := newWorld(t, nil, 0)
+	liar := w.add("liar", chain(0, 3, 3), 0)
+	liar.status.FinalizedEpoch, liar.status.FinalizedRoot = 1<<61+9, types.Root{66} // slot 72, if it wrapped
+	c := chain(0, 100, 100)
+	w.add("a", c, 9)
+	w.meet()
+	w.run(1)
+	w.want("started at 1 to 72", "done to 72", "started at 73 to 100", "done to 100")
 }

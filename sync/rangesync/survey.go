@@ -38,7 +38,7 @@ func (m *Machine) ask(now time.Time, slot types.Slot) {
 		if s := m.peers[id]; m.target.claims(s) && s.Earliest <= at.Slot && len(m.survey.asked) < witnesses {
 			number := m.cfg.Download.Numbers.Next()
 			m.survey.asked[number] = id
-			m.do(download.Request{ID: number, Peer: id, Part: download.Blocks, Start: at.Slot, Count: 1})
+			m.do(download.Request{ID: number, Peer: id, Part: download.Blocks, Start: at.Slot, Count: 1, First: true})
 		}
 	}
 	if len(m.survey.asked) == 0 {

@@ -3,6 +3,7 @@ package rangesync
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -44,21 +45,24 @@ func (t Target) String() string {
 
 // targetOf is where a peer's chain leads that this node does not have; false if it is not ahead.
 func (m *Machine) targetOf(s Status) (Target, bool) {
+	over, start := bits.Mul64(uint64(s.FinalizedEpoch), m.cfg.SlotsPerEpoch)
 	switch {
+	case over != 0:
+		return Target{}, false
 	case s.FinalizedEpoch > m.local.FinalizedEpoch && !m.cfg.Chain.Knows(s.FinalizedRoot):
-		return Target{true, s.FinalizedEpoch, types.Slot(uint64(s.FinalizedEpoch) * m.cfg.SlotsPerEpoch), s.FinalizedRoot}, true
+		return Target{true, s.FinalizedEpoch, types.Slot(start), s.FinalizedRoot}, true
 	case s.HeadSlot > m.local.HeadSlot+m.cfg.Tolerance && !m.cfg.Chain.Knows(s.HeadRoot):
 		return Target{Slot: s.HeadSlot, Root: s.HeadRoot}, true
 	}
 	return Target{}, false
 }
 
-// choose gives the target that most peers share; finalized ones go before heads, and among equals the one that is further.
-func (m *Machine) choose(now time.Time) (best Target, found bool) {
-	votes := map[Target]int{}
-	for _, s := range m.peers {
+// choose gives the target that most peers share, and who they are; finalized ones go before heads, and among equals the one that is further.
+func (m *Machine) choose(now time.Time) (best Target, by []string) {
+	votes := map[Target][]string{}
+	for id, s := range m.peers {
 		if t, ahead := m.targetOf(s); ahead && !m.avoided(now, t.Root) {
-			votes[t]++
+			votes[t] = append(votes[t], id)
 		}
 	}
 	targets := make([]Target, 0, len(votes))
@@ -66,14 +70,16 @@ func (m *Machine) choose(now time.Time) (best Target, found bool) {
 		targets = append(targets, t)
 	}
 	if len(targets) == 0 {
-		return Target{}, false
+		return Target{}, nil
 	}
-	return slices.MaxFunc(targets, func(a, b Target) int {
+	best = slices.MaxFunc(targets, func(a, b Target) int {
 		if a.Finalized != b.Finalized {
 			return cmp.Compare(flag(a.Finalized), flag(b.Finalized))
 		}
-		return cmp.Or(cmp.Compare(votes[a], votes[b]), cmp.Compare(a.Slot, b.Slot), slices.Compare(a.Root[:], b.Root[:]))
-	}), true
+		return cmp.Or(cmp.Compare(len(votes[a]), len(votes[b])), cmp.Compare(a.Slot, b.Slot), slices.Compare(a.Root[:], b.Root[:]))
+	})
+	slices.Sort(votes[best])
+	return best, votes[best]
 }
 
 func flag(b bool) int {

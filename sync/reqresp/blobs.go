@@ -14,7 +14,7 @@ type Blob struct {
 	Slot    types.Slot
 	Sidecar *types.BlobSidecar
 	Cx      ssz.Context
-	SSZ     []byte // of Sidecar
+	Bytes   int // of its encoding
 }
 
 // BlobsByRange asks for the blobs of the blocks of a range of slots. They come in order of slots and indices, those of a slot from one
@@ -47,7 +47,7 @@ func (c *Client) BlobsByRoot(ctx context.Context, peer string, ids []types.BlobI
 
 // blob decodes a blob and finds out of which block it says it is.
 func (c *Client) blob(chunk *Chunk) (Blob, error) {
-	b := Blob{Sidecar: new(types.BlobSidecar), Cx: chunk.Cx, SSZ: chunk.SSZ}
+	b := Blob{Sidecar: new(types.BlobSidecar), Cx: chunk.Cx, Bytes: len(chunk.SSZ)}
 	if err := chunk.Decode(ssz.Container(b.Sidecar)); err != nil {
 		return b, err
 	}

@@ -14,7 +14,7 @@ type Block struct {
 	Root   types.Root
 	Signed *types.SignedBeaconBlock
 	Cx     ssz.Context
-	SSZ    []byte // of Signed
+	Bytes  int // of its encoding
 }
 
 // BlocksByRange asks for the blocks of a range of slots. The blocks are of one chain, in ascending order; slots may be missing, and blocks
@@ -85,7 +85,7 @@ func (c *Client) BlocksByHead(ctx context.Context, peer string, head types.Root,
 
 // block decodes a block and computes its root.
 func (c *Client) block(chunk *Chunk) (Block, error) {
-	b := Block{Signed: new(types.SignedBeaconBlock), Cx: chunk.Cx, SSZ: chunk.SSZ}
+	b := Block{Signed: new(types.SignedBeaconBlock), Cx: chunk.Cx, Bytes: len(chunk.SSZ)}
 	if err := chunk.Decode(ssz.Container(b.Signed)); err != nil {
 		return b, err
 	}

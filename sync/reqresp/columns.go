@@ -17,7 +17,7 @@ type Column struct {
 	Slot    types.Slot
 	Sidecar *types.DataColumnSidecar
 	Cx      ssz.Context
-	SSZ     []byte // of Sidecar
+	Bytes   int // of its encoding
 }
 
 // ColumnID names a column of a block.
@@ -66,7 +66,7 @@ func (c *Client) ColumnsByRoot(ctx context.Context, peer string, blocks []types.
 
 // column decodes a column and finds out of which block it says it is.
 func (c *Client) column(chunk *Chunk) (Column, error) {
-	col := Column{Sidecar: new(types.DataColumnSidecar), Cx: chunk.Cx, SSZ: chunk.SSZ}
+	col := Column{Sidecar: new(types.DataColumnSidecar), Cx: chunk.Cx, Bytes: len(chunk.SSZ)}
 	if err := chunk.Decode(ssz.Container(col.Sidecar)); err != nil {
 		return col, err
 	}

@@ -15,7 +15,7 @@ type Envelope struct {
 	Slot   types.Slot
 	Signed *types.SignedExecutionPayloadEnvelope
 	Cx     ssz.Context
-	SSZ    []byte // of Signed
+	Bytes  int // of its encoding
 }
 
 // EnvelopesByRange asks for the payloads of the blocks of a range of slots. They come in ascending order.
@@ -52,7 +52,7 @@ func (c *Client) EnvelopesByRoot(ctx context.Context, peer string, roots []types
 
 // envelope decodes a payload. Its slot is that of its block: the block's import checks it.
 func (c *Client) envelope(chunk *Chunk) (Envelope, error) {
-	e := Envelope{Signed: new(types.SignedExecutionPayloadEnvelope), Cx: chunk.Cx, SSZ: chunk.SSZ}
+	e := Envelope{Signed: new(types.SignedExecutionPayloadEnvelope), Cx: chunk.Cx, Bytes: len(chunk.SSZ)}
 	if err := chunk.Decode(ssz.Container(e.Signed)); err != nil {
 		return e, err
 	}

@@ -3,24 +3,31 @@ package server
 import (
 	"context"
 
+	"github.com/cresset/cresset/beacon/chain"
+	"github.com/cresset/cresset/beacon/transition"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/sync/reqresp"
 )
 
-// bootstrap answers with what was derived, or derives it of a block that is not older than the finalized one.
+// bootstrap answers with what was derived, or derives it of a block whose state is in memory: what a peer asks for starts no replay.
 //
 // Spec: "When a LightClientBootstrap instance cannot be produced for a given block root, peers SHOULD respond with error code
 // 3: ResourceUnavailable."
 func (l *Light) bootstrap(ctx context.Context, call *reqresp.Call, request *reqresp.Root) error {
-	item := l.bootstrapOf(ctx, request.Root)
+	item := l.bootstrapOf(request.Root, func(b *chain.Block) (*transition.State, error) {
+		if state, ok := l.cfg.Chain.CachedState(b.Root, b.Slot); ok {
+			return state, nil
+		}
+		return nil, chain.ErrStateBusy
+	})
 	if item == nil {
 		return reqresp.Unavailable("no bootstrap of block %v", request.Root)
 	}
 	return call.SendSSZ(ctx, item.slot, item.ssz)
 }
 
-// bootstrapOf is nil where there is no bootstrap of a block.
-func (l *Light) bootstrapOf(ctx context.Context, root types.Root) *lightItem {
+// bootstrapOf is nil where there is no bootstrap of a block. State gives that after a block.
+func (l *Light) bootstrapOf(root types.Root, state func(*chain.Block) (*transition.State, error)) *lightItem {
 	l.mu.Lock()
 	item := l.mu.bootstraps[root]
 	l.mu.Unlock()
@@ -31,7 +38,7 @@ func (l *Light) bootstrapOf(ctx context.Context, root types.Root) *lightItem {
 	if b == nil {
 		return nil
 	}
-	item, err := l.derive(ctx, b)
+	item, err := l.derive(b, state)
 	if err != nil {
 		l.cfg.Log.Debug("no light client bootstrap of a block", "slot", b.Slot, "root", root, "reason", err)
 		return nil

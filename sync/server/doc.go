@@ -13,7 +13,7 @@
 //	answers.go  the answers to light clients
 //
 // Answers go from the disk to the peer item by item, as encodings that are not decoded. What a request may cost is bounded by
-// sync/reqresp (quotas, streams, bytes), states are computed only as the head moves or through the chain's gate.
+// sync/reqresp (quotas, streams, bytes), states are computed only as the head moves.
 //
 // Owner goroutine: handlers run on the goroutine of their stream. Light.Run is the only goroutine that derives for light clients; a lock
 // (Light.mu) guards what it has derived, is a leaf and never held over I/O.

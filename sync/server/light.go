@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type LightChain interface {
 	// Block finds a block that is not older than the finalized one, nil if there is none.
 	Block(root types.Root) *chain.Block
 	StateAt(ctx context.Context, root types.Root, slot types.Slot) (*transition.State, error)
+	// CachedState is StateAt of what is in memory.
+	CachedState(root types.Root, slot types.Slot) (*transition.State, bool)
 }
 
 // LightBlocks is the blocks that are derived from. A *store.Store is one.
@@ -37,6 +40,8 @@ type LightConfig struct {
 	Chain  LightChain
 	Blocks LightBlocks
 	Log    *slog.Logger
+	// Updated hears of each finality and optimistic update that is another one than the last, with the slot of its header. It must not wait; it may be nil.
+	Updated func(slot types.Slot, update ssz.Object)
 	// Bootstraps bounds the bootstraps that are kept, of the newest epochs; one takes some 25 KiB on mainnet. Default 1024.
 	Bootstraps int
 }
@@ -88,6 +93,9 @@ func NewLight(cfg LightConfig) *Light {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Updated == nil {
+		cfg.Updated = func(types.Slot, ssz.Object) {}
 	}
 	// Spec: "the best derivable LightClientUpdate for each sync committee period covering any epochs in range [max(ALTAIR_FORK_EPOCH,
 	// current_epoch - compute_min_epochs_for_block_requests()), current_epoch]".
@@ -175,11 +183,11 @@ func (l *Light) deriveUpdate(ctx context.Context, head *chain.Block) error {
 	if l.cfg.Spec.ForkAtSlot(parent.Slot) < params.Altair {
 		return errTooEarly
 	}
-	block, state, err := l.load(ctx, head)
+	block, state, err := l.load(head, l.stateOf(ctx))
 	if err != nil {
 		return err
 	}
-	attested, attestedState, err := l.load(ctx, parent)
+	attested, attestedState, err := l.load(parent, l.stateOf(ctx))
 	if err != nil {
 		return err
 	}
@@ -195,13 +203,18 @@ func (l *Light) deriveUpdate(ctx context.Context, head *chain.Block) error {
 	return l.keep(attestedState.Cx, head.Root, update)
 }
 
+// stateOf gives states after blocks, and has those computed that are not in memory.
+func (l *Light) stateOf(ctx context.Context) func(*chain.Block) (*transition.State, error) {
+	return func(b *chain.Block) (*transition.State, error) { return l.cfg.Chain.StateAt(ctx, b.Root, b.Slot) }
+}
+
 // load reads a block and its post state.
-func (l *Light) load(ctx context.Context, b *chain.Block) (*types.SignedBeaconBlock, *transition.State, error) {
+func (l *Light) load(b *chain.Block, stateOf func(*chain.Block) (*transition.State, error)) (*types.SignedBeaconBlock, *transition.State, error) {
 	block, err := l.cfg.Blocks.Block(b.Root)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read block %v of slot %d: %w", b.Root, b.Slot, err)
 	}
-	state, err := l.cfg.Chain.StateAt(ctx, b.Root, b.Slot)
+	state, err := stateOf(b)
 	return block, state, err
 }
 
@@ -216,22 +229,25 @@ func (l *Light) keep(cx ssz.Context, signed types.Root, update *types.LightClien
 	if err != nil {
 		return err
 	}
-	optimistic, err := encode(light.CreateLightClientOptimisticUpdate(update))
+	optimisticUpdate, finalityUpdate := light.CreateLightClientOptimisticUpdate(update), light.CreateLightClientFinalityUpdate(update)
+	optimistic, err := encode(optimisticUpdate)
 	if err != nil {
 		return err
 	}
-	finality, err := encode(light.CreateLightClientFinalityUpdate(update))
+	finality, err := encode(finalityUpdate)
 	if err != nil {
 		return err
+	}
+	if l.replace(&l.mu.optimistic, &optimistic) {
+		l.cfg.Updated(slot, optimisticUpdate)
+	}
+	if light.IsFinalityUpdate(update) && l.replace(&l.mu.finality, &finality) {
+		l.cfg.Updated(slot, finalityUpdate)
 	}
 	spec := l.cfg.Spec
 	period := types.ComputeSyncCommitteePeriodAtSlot(spec, slot)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.optimistic = &optimistic
-	if light.IsFinalityUpdate(update) {
-		l.mu.finality = &finality
-	}
 	// Spec: "LightClientUpdate are only considered if compute_sync_committee_period_at_slot(update.attested_header.beacon.slot) ==
 	// compute_sync_committee_period_at_slot(update.signature_slot)".
 	if period != types.ComputeSyncCommitteePeriodAtSlot(spec, update.SignatureSlot) {
@@ -244,6 +260,15 @@ func (l *Light) keep(cx ssz.Context, signed types.Root, update *types.LightClien
 		}
 	}
 	return nil
+}
+
+// replace puts an item in the place of the last one, and tells whether it is another one.
+func (l *Light) replace(last **lightItem, item *lightItem) (another bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	another = *last == nil || (*last).slot != item.slot || !bytes.Equal((*last).ssz, item.ssz)
+	*last = item
+	return another
 }
 
 // periodsLocked lists the periods of updates.
@@ -263,7 +288,7 @@ func (l *Light) deriveBoundary(ctx context.Context, b *chain.Block) error {
 	if b == nil {
 		return errors.New("the block at the boundary is not in memory")
 	}
-	item, err := l.derive(ctx, b)
+	item, err := l.derive(b, l.stateOf(ctx))
 	if err != nil {
 		return err
 	}
@@ -281,11 +306,11 @@ func (l *Light) deriveBoundary(ctx context.Context, b *chain.Block) error {
 }
 
 // derive makes the bootstrap of a block.
-func (l *Light) derive(ctx context.Context, b *chain.Block) (*lightItem, error) {
+func (l *Light) derive(b *chain.Block, stateOf func(*chain.Block) (*transition.State, error)) (*lightItem, error) {
 	if l.cfg.Spec.ForkAtSlot(b.Slot) < params.Altair {
 		return nil, errTooEarly
 	}
-	block, state, err := l.load(ctx, b)
+	block, state, err := l.load(b, stateOf)
 	if err != nil {
 		return nil, err
 	}

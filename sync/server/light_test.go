@@ -1,7 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,9 +73,9 @@ func newLightWorld(t *testing.T, fork params.Fork, change ...func(*Light)) *ligh
 // until waits for a condition.
 func (l *lightWorld) until(what string, met func() bool) {
 	l.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !met(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			l.t.Fatalf("waited 20 s in vain until %s", what)
+			l.t.Fatalf("waited a minute in vain until %s", what)
 		}
 	}
 }
@@ -106,6 +109,56 @@ func (l *lightWorld) grow(tip simnet.Tip, from, to types.Slot) simnet.Tip {
 		}
 	}
 	return tip
+}
+
+// Whoever wants to know hears of each optimistic update, and of each finality update, as they are served: one with each head that says something new.
+func TestUpdatesAreToldAsTheyAreServed(t *testing.T) {
+	type told struct {
+		slot types.Slot
+		ssz  []byte
+	}
+	var mu sync.Mutex
+	optimistic, finality := []told{}, []told{}
+	var cx ssz.Context
+	l := newLightWorld(t, params.Fulu, func(l *Light) {
+		cx = ssz.Context{Spec: l.cfg.Spec, Fork: params.Fulu}
+		l.cfg.Updated = func(slot types.Slot, update ssz.Object) {
+			encoded, err := ssz.Marshal(cx, ssz.Container(update))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			switch update.(type) {
+			case *types.LightClientOptimisticUpdate:
+				optimistic = append(optimistic, told{slot, encoded})
+			case *types.LightClientFinalityUpdate:
+				finality = append(finality, told{slot, encoded})
+			}
+		}
+	})
+	l.grow(l.simnet.Genesis(), 1, 5*8)
+	l.until("the last ones are told", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(optimistic) == 39 && len(finality) > 0 && finality[len(finality)-1].slot == 39
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	for i, u := range optimistic {
+		if u.slot != types.Slot(i+1) {
+			t.Errorf("optimistic update %d is of slot %d", i, u.slot)
+		}
+	}
+	if served, ok := l.light.OptimisticUpdate(); !ok || !bytes.Equal(served.SSZ, optimistic[38].ssz) {
+		t.Error("another optimistic update is served than was told")
+	}
+	if served, ok := l.light.FinalityUpdate(); !ok || !bytes.Equal(served.SSZ, finality[len(finality)-1].ssz) {
+		t.Error("another finality update is served than was told")
+	}
+	if first := finality[0].slot; first < 3*8 {
+		t.Errorf("a finality update of slot %d, when nothing was finalized", first)
+	}
 }
 
 // A light client follows the chain from nothing but the server's answers: bootstrap, updates, finality and optimistic updates.
@@ -231,5 +284,52 @@ func TestTheCanonicalChainOfASnapshot(t *testing.T) {
 			t.Errorf("the head is %v, want %v", b.Root, tip.Root)
 		}
 		break
+	}
+}
+
+// forgetful is a chain that forgets the states in memory, and counts those that are computed of a block from then on.
+type forgetful struct {
+	*chain.Chain
+	of       types.Root
+	forgets  atomic.Bool
+	computed atomic.Int64
+}
+
+func (f *forgetful) CachedState(root types.Root, slot types.Slot) (*transition.State, bool) {
+	if f.forgets.Load() {
+		return nil, false
+	}
+	return f.Chain.CachedState(root, slot)
+}
+
+func (f *forgetful) StateAt(ctx context.Context, root types.Root, slot types.Slot) (*transition.State, error) {
+	if f.forgets.Load() && root == f.of {
+		f.computed.Add(1)
+	}
+	return f.Chain.StateAt(ctx, root, slot)
+}
+
+// A bootstrap that a peer asks for has no state computed: of a block whose state is not in memory there is none.
+func TestABootstrapThatAPeerAsksForStartsNoReplay(t *testing.T) {
+	f := &forgetful{}
+	l := newLightWorld(t, params.Fulu, func(l *Light) {
+		f.Chain = l.cfg.Chain.(*chain.Chain)
+		l.cfg.Chain = f
+	})
+	tip := l.grow(l.simnet.Genesis(), 1, 10)
+	f.of = tip.Root // neither the head nor an epoch's first, which are derived anyway
+	l.grow(tip, 11, 13)
+	if _, _, err := l.peer().LightClientBootstrap(background(), "server", tip.Root); err != nil {
+		t.Errorf("a bootstrap of a block whose state is in memory: %v", err)
+	}
+	f.forgets.Store(true)
+	if _, _, err := l.peer().LightClientBootstrap(background(), "server", tip.Root); reqresp.CodeOf(err) != reqresp.ResourceUnavailable {
+		t.Errorf("a bootstrap of a block whose state is not in memory: %v", err)
+	}
+	if n := f.computed.Load(); n != 0 {
+		t.Errorf("%d states were computed", n)
+	}
+	if _, ok := l.light.Bootstrap(background(), tip.Root); !ok {
+		t.Error("the node's own user gets none")
 	}
 }

@@ -15,8 +15,7 @@ type LightItem struct {
 // Bootstrap is the LightClientBootstrap of a block: what was derived, or it is derived if the block is not older than the finalized one. False if it
 // cannot be given.
 func (l *Light) Bootstrap(ctx context.Context, root types.Root) (LightItem, bool) {
-	item := l.bootstrapOf(ctx, root)
-	return read(item)
+	return read(l.bootstrapOf(root, l.stateOf(ctx)))
 }
 
 // Updates is the best LightClientUpdates of count periods from one on: from the first that is known up to the first that is not.

@@ -14,7 +14,7 @@ import (
 
 // aggregate hands in the aggregates that our validators were chosen to make. Spec: attestation aggregation (phase0/validator.md).
 func (a *Attester) aggregate(ctx context.Context, slot types.Slot, seats []duties.Attester, data map[types.CommitteeIndex]*types.AttestationData) {
-	cx := a.context(slot)
+	cx := a.cfg.Context(slot)
 	byCommittee := map[types.CommitteeIndex]*types.Attestation{}
 	var proofs []*types.AggregateAndProof
 	var requests []signer.Request
@@ -40,7 +40,7 @@ func (a *Attester) aggregate(ctx context.Context, slot types.Slot, seats []dutie
 	}
 	var signed []types.SignedAggregateAndProof
 	if len(requests) > 0 {
-		for i, result := range a.cfg.Signer.SignBatch(a.cfg.Duties.ForkInfo(types.ComputeEpochAtSlot(a.cfg.Spec, slot)), requests) {
+		for i, result := range a.cfg.Signer.SignBatch(a.cfg.ForkInfoAt(slot), requests) {
 			if result.Err != nil {
 				failures = append(failures, result.Err)
 				continue
@@ -48,27 +48,13 @@ func (a *Attester) aggregate(ctx context.Context, slot types.Slot, seats []dutie
 			signed = append(signed, types.SignedAggregateAndProof{Message: *proofs[i], Signature: result.Signature})
 		}
 	}
-	if len(signed) > 0 {
-		err := a.cfg.Nodes.Retry(ctx, a.cfg.Clock.SlotDuration()/8, func() error {
-			return a.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error { return c.SubmitAggregates(ctx, cx, signed) })
-		})
-		if err != nil {
-			failures, signed = append(failures, err), nil
-		}
-	}
-	a.cfg.Metrics.Duties.WithLabelValues("aggregate", "published").Add(float64(len(signed)))
-	a.cfg.Metrics.Duties.WithLabelValues("aggregate", "missed").Add(float64(len(failures)))
-	if len(signed) > 0 {
-		a.cfg.Log.Info("aggregated", "slot", slot, "aggregates", len(signed))
-	}
-	for _, err := range failures {
-		a.cfg.Log.Warn("an aggregate was missed; look at the beacon nodes if this goes on", "slot", slot, "error", err)
-	}
+	j := duties.Joint{Kind: "aggregate", Said: "aggregated", Slot: slot, Count: len(signed), Failures: failures}
+	a.cfg.HandIn(ctx, j, func(ctx context.Context, c *apiclient.Client) error { return c.SubmitAggregates(ctx, cx, signed) })
 }
 
 // best is the best aggregate of a committee for the data that was voted for.
 func (a *Attester) best(ctx context.Context, slot types.Slot, committee types.CommitteeIndex, data *types.AttestationData) (*types.Attestation, error) {
-	cx := a.context(slot)
+	cx := a.cfg.Context(slot)
 	root, err := ssz.HashTreeRoot(cx, ssz.Container(data))
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,19 +29,15 @@ import (
 const (
 	dataPath = "/eth/v1/validator/attestation_data"
 	votePath = "/eth/v2/beacon/pool/attestations"
-	slotTime = 6 * time.Second
 )
 
 // seats is duties of a test's own.
 type seats struct {
-	beacon *nodes.Nodes
-	of     map[types.Slot][]duties.Attester
+	of map[types.Slot][]duties.Attester
 }
 
-func (s seats) Attesters(slot types.Slot) []duties.Attester { return s.of[slot] }
-func (s seats) ForkInfo(epoch types.Epoch) signer.ForkInfo {
-	chain := s.beacon.Chain()
-	return signer.ForkInfo{Fork: chain.Fork(epoch), GenesisValidatorsRoot: chain.GenesisValidatorsRoot}
+func (s seats) Attesters(_ context.Context, slot types.Slot) ([]duties.Attester, error) {
+	return s.of[slot], nil
 }
 
 // counting counts the batches that are recorded.
@@ -65,25 +62,22 @@ type stage struct {
 	attester *Attester
 	seats    seats
 	missed   []string
+	taken    []time.Duration // into their slots
+	log      bytes.Buffer
 	start    time.Time // of slot 0
 	end      func()
 }
 
-// newStage is called in a bubble; end is called before the bubble ends.
-func newStage(t *testing.T, fork params.Fork, count int) *stage {
+// newStage is called in a bubble; end is called before the bubble ends. Changes are made before the attester runs.
+func newStage(t *testing.T, fork params.Fork, count int, changes ...func(*stage)) *stage {
 	t.Helper()
-	var text strings.Builder
-	for _, f := range params.Forks()[1:] {
-		epoch := uint64(params.FarFutureEpoch)
-		if f <= fork {
-			epoch = 0
-		}
-		fmt.Fprintf(&text, "%s_FORK_EPOCH: %d\n", strings.ToUpper(f.String()), epoch)
-	}
-	spec, _, err := params.Minimal().Override([]byte(text.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	return newStageOf(t, params.Minimal(), fork, count, changes...)
+}
+
+// newStageOf is newStage of a preset.
+func newStageOf(t *testing.T, preset *params.Spec, fork params.Fork, count int, changes ...func(*stage)) *stage {
+	t.Helper()
+	spec := nodestest.SpecOf(preset, fork)
 	s := &stage{t: t, spec: spec, start: time.Now()}
 	root := types.Root{7}
 	cfg := nodes.Config{Spec: spec, Log: slog.New(slog.DiscardHandler)}
@@ -109,7 +103,7 @@ func newStage(t *testing.T, fork params.Fork, count int) *stage {
 		t.Fatal(err)
 	}
 	s.record = &counting{Store: store}
-	s.seats = seats{beacon, map[types.Slot][]duties.Attester{}}
+	s.seats = seats{map[types.Slot][]duties.Attester{}}
 	for i := range 4 {
 		secret, err := bls.SecretKeyFromUint64(uint64(i + 1))
 		if err != nil {
@@ -125,13 +119,21 @@ func newStage(t *testing.T, fork params.Fork, count int) *stage {
 		t.Fatal(err)
 	}
 	s.attester = New(Config{
-		Spec: spec, Clock: now, Nodes: beacon, Duties: s.seats, Signer: s.signer, Protection: s.record, Log: slog.New(slog.DiscardHandler),
-		Metrics: metrics.NewValidator(metrics.New()), Done: func(_ types.Epoch, votes int, why string) {
-			if why != "" {
-				s.missed = append(s.missed, fmt.Sprint(votes, " ", why))
+		Tools: duties.Tools{
+			Spec: spec, Clock: now, Nodes: beacon, Signer: s.signer, Log: slog.New(slog.NewTextHandler(&s.log, nil)), Metrics: metrics.NewValidator(metrics.New()),
+		},
+		Duties: s.seats, Protection: s.record, Before: map[types.BLSPubkey]protection.Mark{},
+		Done: func(_ types.Slot, votes []types.ValidatorIndex, after time.Duration, missed *duties.Miss) {
+			if missed != nil {
+				s.missed = append(s.missed, fmt.Sprint(len(votes), " ", missed.Why))
+			} else {
+				s.taken = append(s.taken, after)
 			}
 		},
 	})
+	for _, change := range changes {
+		change(s)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{}, 2)
 	for _, run := range []func(){func() { _ = beacon.Run(ctx) }, func() { _ = s.attester.Run(ctx, 0) }} { // both end with the context
@@ -159,7 +161,7 @@ func (s *stage) data(head types.Root, target types.Epoch) nodestest.Answer {
 
 // until sleeps until some time of a slot.
 func (s *stage) until(slot int, into time.Duration) {
-	time.Sleep(time.Until(s.start.Add(time.Duration(slot)*slotTime + into)))
+	time.Sleep(time.Until(s.start.Add(time.Duration(slot)*s.spec.SlotDuration() + into)))
 	synctest.Wait()
 }
 
@@ -172,7 +174,7 @@ func (s *stage) votes(f *nodestest.Node) (all []map[string]any, at []time.Durati
 			s.t.Fatal(err)
 		}
 		all = append(all, list...)
-		at = append(at, p.At.Sub(s.start)-slotTime)
+		at = append(at, p.At.Sub(s.start)-s.spec.SlotDuration())
 	}
 	return all, at
 }
@@ -199,7 +201,7 @@ func TestDueTime(t *testing.T) {
 				t.Errorf("vote %d is of validator %v in committee %v", i, v["attester_index"], v["committee_index"])
 			}
 			data := &types.AttestationData{Slot: 1, BeaconBlockRoot: types.Root{0xaa}, Target: types.Checkpoint{Root: types.Root{5}}}
-			root, err := s.signer.AttestationRoot(s.seats.ForkInfo(0), data)
+			root, err := s.signer.AttestationRoot(s.attester.cfg.ForkInfo(0), data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -273,7 +275,7 @@ func TestLateNode(t *testing.T) {
 		s.until(2, time.Second)
 		s.fakes[0].Set(nodestest.State{})
 		s.until(3, 0)
-		if votes, at := s.votes(s.fakes[0]); len(votes) != 4 || at[0] < slotTime+time.Second {
+		if votes, at := s.votes(s.fakes[0]); len(votes) != 4 || at[0] < s.spec.SlotDuration()+time.Second {
 			t.Errorf("%d votes at %v, want 4 after the node is back", len(votes), at)
 		}
 		if len(s.missed) != 0 {
@@ -301,12 +303,12 @@ func TestNoNode(t *testing.T) {
 // With one of two nodes away the other one is asked, and both get the votes when both are there.
 func TestTwoNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, params.Electra, 2)
-		s.seats.of[2] = s.seats.of[1][:0:0]
-		for _, a := range s.seats.of[1] {
-			a.Slot = 9
-			s.seats.of[9] = append(s.seats.of[9], a)
-		}
+		s := newStage(t, params.Electra, 2, func(s *stage) {
+			for _, a := range s.seats.of[1] {
+				a.Slot = 9
+				s.seats.of[9] = append(s.seats.of[9], a)
+			}
+		})
 		s.fakes[0].On(dataPath, s.data(types.Root{0xaa}, 1))
 		s.fakes[1].On(dataPath, s.data(types.Root{0xaa}, 0))
 		s.until(1, 0)
@@ -373,17 +375,125 @@ func TestRefused(t *testing.T) {
 // Aggregators ask for the aggregate of what they voted for when it is due, and hand it in.
 func TestAggregate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, params.Electra, 1)
+		s := newStage(t, params.Electra, 1, func(s *stage) { s.seats.of[1][1].Aggregator = true })
 		defer s.end()
-		s.seats.of[1][1].Aggregator = true
 		s.fakes[0].On("/eth/v2/validator/aggregate_attestation", nodestest.Data(fmt.Sprintf(
 			`{"aggregation_bits":"0x0f","data":{"slot":"1","index":"0","beacon_block_root":"%v","source":{"epoch":"0","root":"%v"},"target":{"epoch":"0","root":"%v"}},"signature":"%v","committee_bits":"0x02"}`,
 			types.Root{0xaa}, types.Root{}, types.Root{5}, types.BLSSignature{0xc0})))
 		s.until(2, 0)
 		posts := s.fakes[0].Posts("/eth/v2/validator/aggregate_and_proofs")
 		due := time.Duration(s.spec.GetAggregateDueMs(params.Electra)) * time.Millisecond
-		if len(posts) != 1 || posts[0].At.Sub(s.start)-slotTime != due || !strings.Contains(string(posts[0].Body), `"aggregator_index":"11"`) {
+		if len(posts) != 1 || posts[0].At.Sub(s.start)-s.spec.SlotDuration() != due || !strings.Contains(string(posts[0].Body), `"aggregator_index":"11"`) {
 			t.Errorf("aggregates: %v, want one of validator 11 at %v", posts, due)
 		}
 	})
+}
+
+// A vote that the node judges wrong is missed, once; the others are taken, are not sent again, and are aggregated.
+func TestRefusedByTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, params.Electra, 1, func(s *stage) { s.seats.of[1][1].Aggregator = true })
+		defer s.end()
+		s.fakes[0].On(votePath, func(*http.Request, []byte) (int, string) {
+			return http.StatusBadRequest, `{"code":400,"message":"some failures","failures":[{"index":2,"message":"exited"}]}`
+		})
+		s.fakes[0].On("/eth/v2/validator/aggregate_attestation", nodestest.Data(fmt.Sprintf(
+			`{"aggregation_bits":"0x0f","data":{"slot":"1","index":"0","beacon_block_root":"%v","source":{"epoch":"0","root":"%v"},"target":{"epoch":"0","root":"%v"}},"signature":"%v","committee_bits":"0x02"}`,
+			types.Root{0xaa}, types.Root{}, types.Root{5}, types.BLSSignature{0xc0})))
+		s.until(4, 0)
+		if posts := s.fakes[0].Posts(votePath); len(posts) != 1 {
+			t.Errorf("votes are handed in %d times, want once", len(posts))
+		}
+		if len(s.missed) != 1 || s.missed[0] != "1 the beacon nodes refused the votes" || len(s.taken) != 1 || !strings.Contains(s.log.String(), "voted slot=1 votes=3") {
+			t.Errorf("missed %v, taken %v, the log is %s", s.missed, s.taken, s.log.String())
+		}
+		if posts := s.fakes[0].Posts("/eth/v2/validator/aggregate_and_proofs"); len(posts) != 1 {
+			t.Errorf("aggregates are handed in %d times, want once", len(posts))
+		}
+	})
+}
+
+// In slot 0 there is no block but the genesis block, which is voted for when votes are due; the attester waits for genesis.
+func TestSlotZero(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, params.Electra, 1, func(s *stage) {
+			for _, a := range s.seats.of[1] {
+				a.Slot = 0
+				s.seats.of[0] = append(s.seats.of[0], a)
+			}
+			delete(s.seats.of, 1)
+		})
+		defer s.end()
+		s.until(1, 0)
+		votes, at := s.votes(s.fakes[0])
+		due := time.Duration(s.spec.GetAttestationDueMs(params.Electra)) * time.Millisecond
+		if len(votes) != 4 || at[0]+s.spec.SlotDuration() != due || votes[0]["data"].(map[string]any)["slot"] != "0" || len(s.taken) != 1 || s.taken[0] != due {
+			t.Errorf("%d votes at %v, taken at %v; want 4 at %v", len(votes), at, s.taken, due)
+		}
+	})
+}
+
+// After a restart in the slot what was voted is not voted again with another head: that is said calmly, and is no missed vote. The same vote is handed in again.
+func TestRestartInTheSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, params.Electra, 1, func(s *stage) {
+			same := &types.AttestationData{Slot: 1, BeaconBlockRoot: types.Root{0xaa}, Target: types.Checkpoint{Root: types.Root{5}}}
+			root, err := s.signer.AttestationRoot(s.attester.cfg.ForkInfo(0), same)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, signed := range []types.Root{root, {1}, {2}} {
+				if _, err := s.record.Store.Attestation(protection.Attestation{Key: s.keys[i], SigningRoot: signed}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			marks, err := s.record.Marks()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range marks {
+				s.attester.cfg.Before[m.Key] = m
+			}
+		})
+		defer s.end()
+		s.until(2, 0)
+		votes, _ := s.votes(s.fakes[0])
+		if len(votes) != 2 || votes[0]["attester_index"] != "10" || votes[1]["attester_index"] != "13" {
+			t.Errorf("%d votes, want the one that is the same and the one that is new", len(votes))
+		}
+		if text := s.log.String(); len(s.missed) != 0 || strings.Contains(text, "ERROR") || !strings.Contains(text, "before the process started") || !strings.Contains(text, "votes=2") {
+			t.Errorf("missed %v, the log is %s", s.missed, text)
+		}
+	})
+}
+
+// When votes and aggregates are due is the network's to say, by fork: nothing else has these times.
+func TestDueTimesByFork(t *testing.T) {
+	for _, c := range []struct {
+		preset          *params.Spec
+		fork            params.Fork
+		vote, aggregate time.Duration
+	}{
+		{params.Minimal(), params.Fulu, 1999 * time.Millisecond, 4000 * time.Millisecond},
+		{params.Minimal(), params.Gloas, 1500 * time.Millisecond, 3000 * time.Millisecond},
+		{params.Mainnet(), params.Fulu, 3999 * time.Millisecond, 8000 * time.Millisecond},
+		{params.Mainnet(), params.Gloas, 3000 * time.Millisecond, 6000 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStageOf(t, c.preset, c.fork, 1, func(s *stage) { s.seats.of[1][1].Aggregator = true })
+			defer s.end()
+			s.fakes[0].On("/eth/v2/validator/aggregate_attestation", func(*http.Request, []byte) (int, string) {
+				bits := strings.Repeat("0", int(s.spec.MaxCommitteesPerSlot)/4)
+				return http.StatusOK, fmt.Sprintf(
+					`{"data":{"aggregation_bits":"0x0f","data":{"slot":"1","index":"0","beacon_block_root":"%v","source":{"epoch":"0","root":"%v"},"target":{"epoch":"0","root":"%v"}},"signature":"%v","committee_bits":"0x02%s"}}`,
+					types.Root{0xaa}, types.Root{}, types.Root{5}, types.BLSSignature{0xc0}, bits[min(2, len(bits)):])
+			})
+			s.until(2, 0)
+			_, at := s.votes(s.fakes[0])
+			posts := s.fakes[0].Posts("/eth/v2/validator/aggregate_and_proofs")
+			if len(at) != 1 || at[0] != c.vote || len(posts) != 1 || posts[0].At.Sub(s.start)-s.spec.SlotDuration() != c.aggregate {
+				t.Errorf("%v with slots of %v: votes at %v, aggregates %v; want %v and %v (%s)", c.fork, s.spec.SlotDuration(), at, posts, c.vote, c.aggregate, s.log.String())
+			}
+		})
+	}
 }

@@ -25,9 +25,9 @@ func (a *Attester) data(ctx context.Context, slot types.Slot, seats []duties.Att
 			if electra {
 				index = 0
 			}
-			if err := a.cfg.Nodes.Retry(ctx, a.cfg.Clock.SlotDuration()/8, func() (err error) {
+			if err := a.cfg.Retry(ctx, func() (err error) {
 				shared, err = nodes.Read(ctx, a.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) (*types.AttestationData, error) {
-					d, err := c.AttestationData(ctx, a.context(slot), slot, index)
+					d, err := c.AttestationData(ctx, a.cfg.Context(slot), slot, index)
 					if err == nil {
 						err = a.check(d, slot, index)
 					}

@@ -1,6 +1,6 @@
 // Package attest votes and aggregates.
 //
-// Layer: 5. It imports validator/{duties,nodes,protection,signer}, beacon/{apiclient,clock,metrics,params,ssz,types}.
+// Layer: 5. It imports validator/{duties,nodes,protection,signer}, beacon/{apiclient,params,ssz,types}.
 //
 //	attest.go    Attester: the course of a slot, votes
 //	data.go      what is voted for, and what is checked of it

@@ -14,11 +14,13 @@ import (
 	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/validator/attest"
+	"github.com/cresset/cresset/validator/doppel"
 	"github.com/cresset/cresset/validator/duties"
 	"github.com/cresset/cresset/validator/nodes"
 	"github.com/cresset/cresset/validator/prepare"
 	"github.com/cresset/cresset/validator/propose"
 	"github.com/cresset/cresset/validator/protection"
+	"github.com/cresset/cresset/validator/report"
 	"github.com/cresset/cresset/validator/signer"
 	"github.com/cresset/cresset/validator/synccomm"
 )
@@ -71,7 +73,7 @@ func run(ctx context.Context, cfg Config, counted *metrics.Validator, log *slog.
 	if err != nil {
 		return err
 	}
-	beacon := nodes.New(nodes.Config{Spec: cfg.Spec, Clients: clients, Log: log, Time: cfg.Time, Changed: func(byTier [nodes.Refused + 1]int) {
+	beacon := nodes.New(nodes.Config{Spec: cfg.Spec, Genesis: cfg.Genesis, Clients: clients, Log: log, Time: cfg.Time, Changed: func(byTier [nodes.Refused + 1]int) {
 		for tier, n := range byTier {
 			counted.Nodes.WithLabelValues(nodes.Tier(tier).String()).Set(float64(n))
 		}
@@ -80,7 +82,7 @@ func run(ctx context.Context, cfg Config, counted *metrics.Validator, log *slog.
 	chain, err := beacon.Connect(ctx)
 	if err != nil {
 		if errors.Is(err, nodes.ErrOtherChain) {
-			return &UsageError{err}
+			return &UsageError{[]string{"network", "network-config"}, err}
 		}
 		return err
 	}
@@ -91,45 +93,53 @@ func run(ctx context.Context, cfg Config, counted *metrics.Validator, log *slog.
 	defer func() { err = errors.Join(err, store.Close()) }()
 	now := clock.New(clock.Config{Spec: cfg.Spec, GenesisTime: chain.GenesisTime, Source: cfg.Time})
 	holder := signer.New(signer.Config{Spec: cfg.Spec, GenesisValidatorsRoot: chain.GenesisValidatorsRoot, Clock: now})
-	if err := admit(holder, store, keys, log); err != nil {
+	before, err := admit(holder, store, keys, log)
+	if err != nil {
 		return err
 	}
+	cfg.warnUnused(holder, log)
 	counted.Keys.Set(float64(len(holder.Keys())))
 	log.Info("validators are ready", "keys", len(holder.Keys()), "genesis", now.Genesis(), "slot", now.CurrentSlot())
-	return perform(ctx, &cfg, parts{beacon, store, now, holder, counted, log})
+	tools := duties.Tools{Spec: cfg.Spec, Clock: now, Nodes: beacon, Signer: holder, Log: log, Metrics: counted}
+	return perform(ctx, &cfg, tools, store, before)
 }
 
-// parts is what the duties share.
-type parts struct {
-	beacon  *nodes.Nodes
-	store   *protection.Store
-	clock   *clock.Clock
-	signer  *signer.Signer
-	counted *metrics.Validator
-	log     *slog.Logger
+// record is slashing protection, as far as duties need it.
+type record interface {
+	attest.Protection
+	propose.Protection
+	// Wait returns when nothing is permitted any more, and why, or with the context's error.
+	Wait(context.Context) error
 }
 
-// perform runs all duties.
-func perform(ctx context.Context, cfg *Config, p parts) error {
-	tracker := duties.New(duties.Config{Spec: cfg.Spec, Clock: p.clock, Nodes: p.beacon, Signer: p.signer, Log: p.log})
-	preparer := prepare.New(prepare.Config{Spec: cfg.Spec, Clock: p.clock, Nodes: p.beacon, Duties: tracker, Log: p.log, Default: cfg.FeeRecipient})
-	report := newReport(reportConfig{spec: cfg.Spec, clock: p.clock, nodes: p.beacon, duties: tracker, log: p.log, counted: p.counted})
-	attester := attest.New(attest.Config{
-		Spec: cfg.Spec, Clock: p.clock, Nodes: p.beacon, Duties: tracker, Signer: p.signer, Protection: p.store, Log: p.log, Metrics: p.counted, Done: report.voted,
-	})
+// perform runs all duties. Before is what keys had signed when the process started.
+func perform(ctx context.Context, cfg *Config, tools duties.Tools, store record, before map[types.BLSPubkey]protection.Mark) error {
+	tracker := duties.New(tools)
+	preparer := prepare.New(prepare.Config{Tools: tools, Duties: tracker, ByKey: cfg.recipients(), Default: cfg.FeeRecipient})
+	summary := report.New(report.Config{Tools: tools, Duties: tracker})
+	// Who does duties asks the tracker, or the gate that stands before it.
+	var known doppel.Duties = tracker
+	watch := func(ctx context.Context) error { return tools.Clock.Watch(ctx, tools.Log) }
+	forks := func(ctx context.Context) error { return warnOfGloas(ctx, tools.Spec, tools.Clock, tools.Log) }
+	// Without slashing protection there is nothing more to do: the process ends, and the next one opens the database and checks it.
+	runs := []func(context.Context) error{tools.Nodes.Run, tracker.Run, preparer.Run, summary.Run, watch, forks, store.Wait}
+	if cfg.WatchFirst {
+		gate := doppel.New(doppel.Config{Tools: tools, Duties: tracker, Validators: tracker.Validators, Voted: summary.Voted, Proposed: summary.Proposed})
+		known, runs = gate, append(runs, gate.Run)
+	}
+	attester := attest.New(attest.Config{Tools: tools, Duties: known, Protection: store, Before: before, Done: summary.Voted})
 	proposer := propose.New(propose.Config{
-		Spec: cfg.Spec, Clock: p.clock, Nodes: p.beacon, Duties: tracker, Recipients: preparer, Signer: p.signer, Protection: p.store,
-		Graffiti: cfg.Graffiti, Log: p.log, Metrics: p.counted, Done: report.proposed,
+		Tools: tools, Duties: known, Recipients: preparer, Protection: store, Before: before, Graffiti: cfg.graffiti, Done: summary.Proposed,
 	})
-	member := synccomm.New(synccomm.Config{Spec: cfg.Spec, Clock: p.clock, Nodes: p.beacon, Duties: tracker, Signer: p.signer, Log: p.log, Metrics: p.counted})
-	// What was signed in the present slot before a restart is signed again only if it is the same.
-	handled := p.clock.CurrentSlot().SubSaturating(1)
+	member := synccomm.New(synccomm.Config{Tools: tools, Duties: known})
+	// The present slot too, or slot 0 before genesis: what was signed in it before a restart is signed again only if it is the same.
+	first := tools.Clock.CurrentSlot()
 	group, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{p.beacon.Run, tracker.Run, preparer.Run, report.run} {
+	for _, run := range runs {
 		group.Go(func() error { return run(ctx) })
 	}
 	for _, run := range []func(context.Context, types.Slot) error{attester.Run, proposer.Run, member.Run} {
-		group.Go(func() error { return run(ctx, handled) })
+		group.Go(func() error { return run(ctx, first) })
 	}
 	return group.Wait()
 }

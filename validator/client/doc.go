@@ -5,7 +5,7 @@
 //	config.go   Config and what of it is wrong
 //	client.go   Run: in order up, in reverse down
 //	keys.go     keystores, locks and slashing protection
-//	summary.go  what became of an epoch's votes
+//	gloas.go    a warning of the fork whose duties are not all done
 //	serve.go    metrics
 //
 // Goroutines: Run owns all of them and waits for them.

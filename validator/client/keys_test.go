@@ -1,6 +1,8 @@
 package client
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,13 +10,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cresset/cresset/beacon/apiclient"
 	"github.com/cresset/cresset/beacon/bls"
 	"github.com/cresset/cresset/beacon/clock"
+	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 	"github.com/cresset/cresset/keystore"
+	"github.com/cresset/cresset/validator/duties"
+	"github.com/cresset/cresset/validator/nodes"
+	"github.com/cresset/cresset/validator/nodes/nodestest"
 	"github.com/cresset/cresset/validator/protection"
 	"github.com/cresset/cresset/validator/signer"
 )
@@ -83,13 +90,45 @@ func TestInit(t *testing.T) {
 	}
 	defer store.Close()
 	s := signer.New(signer.Config{Spec: cfg.Spec, GenesisValidatorsRoot: types.Root{7}, Clock: clock.New(clock.Config{Spec: cfg.Spec})})
-	if err := admit(s, store, keys, quiet()); err != nil {
-		t.Fatal(err)
+	before, err := admit(s, store, keys, quiet())
+	if err != nil || len(before) != 2 {
+		t.Fatalf("marks of %d keys (%v), want of the 2 that are registered", len(before), err)
 	}
 	if len(s.Keys()) != 2 || s.Has(keys[2].Pubkey) {
 		t.Errorf("%d keys are used, want the 2 that are registered", len(s.Keys()))
 	}
-	wantOperator(t, admit(s, store, keys[2:], quiet()), "none of 1 keys")
+	_, err = admit(s, store, keys[2:], quiet())
+	wantOperator(t, err, "none of 1 keys", "cresset protection register")
+}
+
+// A process that ends while it makes slashing protection leaves nothing that the next start with --init cannot finish: neither a database without its marker, nor
+// one without keys.
+func TestInitIsFinished(t *testing.T) {
+	for _, marker := range []bool{false, true} {
+		cfg, keys := place(t), secrets(t, 2)
+		cfg.Init = true
+		where := protection.Config{
+			Path: filepath.Join(cfg.KeystoreDir, databaseName), Marker: filepath.Join(cfg.KeystoreDir, protection.MarkerName), GenesisValidatorsRoot: types.Root{7},
+		}
+		if err := protection.Create(where); err != nil {
+			t.Fatal(err)
+		}
+		if !marker {
+			if err := os.Remove(where.Marker); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store, err := openProtection(cfg, types.Root{7}, keys, quiet())
+		if err != nil {
+			t.Fatalf("marker %t: %v", marker, err)
+		}
+		if marks, err := store.Marks(); err != nil || len(marks) != 2 {
+			t.Errorf("marker %t: %d keys are registered (%v), want 2", marker, len(marks), err)
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // A database that was lost is not made anew: its marker says that there was one.
@@ -155,26 +194,96 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// An epoch is summed up by what the chain credited, and what was missed is explained by who missed it.
-func TestSummary(t *testing.T) {
-	seats := map[types.ValidatorIndex]bool{1: true, 2: true, 3: true, 4: true, 5: true}
-	o := summarize(seats, []apiclient.AttestationReward{
-		{Validator: 1, Source: 5, Target: 9, Head: 5},
-		{Validator: 2, Source: 5, Target: 9, Head: 0},
-		{Validator: 3, Source: 5, Target: -9, Head: 0},
-		{Validator: 4, Source: -5, Target: -9, Head: 0},
-		{Validator: 9, Source: 5, Target: 9, Head: 5}, // not ours
-	})
-	if o != (outcome{included: 3, target: 2, head: 1}) {
-		t.Errorf("the outcome is %+v", o)
-	}
-	why := explain(o, 6, tally{voted: 4, votesMissed: map[string]int{"no node": 1}, blocks: map[string]int{"no block": 2}})
-	for _, part := range []string{"1 votes: no node", "1 votes were not made", "2 blocks: no block", "1 votes were handed in and came into no block", "1 votes had the wrong target", "1 votes had another head"} {
-		if !strings.Contains(why, part) {
-			t.Errorf("%q does not say %q", why, part)
+// A key's own settings count before those of all keys, each by itself; settings of a key that is not there are told of.
+func TestKeySettings(t *testing.T) {
+	own := types.Bytes32{'o'}
+	here, there, gone := types.BLSPubkey{1}, types.BLSPubkey{2}, types.BLSPubkey{3}
+	cfg := &Config{Spec: params.Minimal(), Graffiti: types.Bytes32{'a'}, FeeRecipient: types.ExecutionAddress{1}, ByKey: map[types.BLSPubkey]KeySettings{
+		here: {Graffiti: &own}, there: {FeeRecipient: types.ExecutionAddress{2}}, gone: {Graffiti: new(types.Bytes32)},
+	}}
+	for key, want := range map[types.BLSPubkey]types.Bytes32{here: own, there: {'a'}, gone: {}, {9}: {'a'}} {
+		if got := cfg.graffiti(key); got != want {
+			t.Errorf("the graffiti of %v is %q, want %q", key, got, want)
 		}
 	}
-	if why := explain(outcome{5, 5, 5}, 5, tally{voted: 5}); why != "" {
-		t.Errorf("where all is well it is said %q", why)
+	if got := cfg.recipients(); len(got) != 1 || got[there] != (types.ExecutionAddress{2}) {
+		t.Errorf("recipients of single keys are %v", got)
 	}
+	var out bytes.Buffer
+	s := signer.New(signer.Config{Spec: cfg.Spec, Clock: clock.New(clock.Config{Spec: cfg.Spec})})
+	cfg.warnUnused(s, slog.New(slog.NewTextHandler(&out, nil)))
+	if text := out.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "keys=3 first="+here.String()) {
+		t.Errorf("the log is %s", text)
+	}
+}
+
+// After an error of the database nothing can be signed: all ends with that error, which is none that only a person can do something about.
+func TestTheDatabaseFails(t *testing.T) {
+	cfg := place(t)
+	cfg.Spec = nodestest.SpecOf(params.Minimal(), params.Fulu)
+	begin := time.Now()
+	beacon := nodes.New(nodes.Config{Spec: cfg.Spec, Log: quiet(), Clients: []*apiclient.Client{nodestest.New(cfg.Spec, begin, types.Root{7}).Client("node")}})
+	if _, err := beacon.Connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := clock.New(clock.Config{Spec: cfg.Spec, GenesisTime: uint64(begin.Unix())})
+	tools := duties.Tools{
+		Spec: cfg.Spec, Clock: now, Nodes: beacon, Log: quiet(), Metrics: metrics.NewValidator(metrics.New()),
+		Signer: signer.New(signer.Config{Spec: cfg.Spec, GenesisValidatorsRoot: types.Root{7}, Clock: now}),
+	}
+	err := perform(t.Context(), cfg, tools, failed{}, nil)
+	var operator *OperatorError
+	if !errors.Is(err, protection.ErrUnusable) || errors.As(err, &operator) {
+		t.Errorf("all ended with %v", err)
+	}
+}
+
+// failed is a database with an error.
+type failed struct{ *protection.Store }
+
+func (failed) Wait(context.Context) error { return protection.ErrUnusable }
+
+// A keystore that another process has keeps all from being used, and is nothing to repair: once that process has ended the next start has all keys.
+func TestTakenKeystore(t *testing.T) {
+	cfg := place(t)
+	text := []byte("a password")
+	cfg.PasswordFile = filepath.Join(t.TempDir(), "password")
+	if err := keystore.WriteSecretFile(cfg.PasswordFile, text); err != nil {
+		t.Fatal(err)
+	}
+	password, err := keystore.NewPassword(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range secrets(t, 2) {
+		file, err := keystore.EncryptCheaply(k.Key, password, 1, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := file.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := keystore.WriteSecretFile(filepath.Join(cfg.KeystoreDir, k.Path), data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := keystore.Acquire(filepath.Join(cfg.KeystoreDir, "keystore-1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	_, err = loadKeys(t.Context(), cfg, slog.New(slog.NewTextHandler(&out, nil)))
+	var operator *OperatorError
+	if !errors.Is(err, keystore.ErrLocked) || errors.As(err, &operator) || !strings.Contains(err.Error(), "keystore-1.json") || strings.Contains(out.String(), "repair") {
+		t.Errorf("the error is %v, the log %s", err, out.String())
+	}
+	if err := other.Release(); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := loadKeys(t.Context(), cfg, quiet())
+	if err != nil || len(keys) != 2 {
+		t.Errorf("%d keys once the other process has ended, want 2 (%v)", len(keys), err)
+	}
+	release(keys)
 }

@@ -1,27 +1,16 @@
 package duties
 
 import (
-	"log/slog"
+	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
 
 	"github.com/cresset/cresset/beacon/apiclient"
-	"github.com/cresset/cresset/beacon/clock"
-	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
-	"github.com/cresset/cresset/validator/nodes"
-	"github.com/cresset/cresset/validator/signer"
 )
-
-// Config is what a Tracker is made of. All of it is needed.
-type Config struct {
-	Spec   *params.Spec
-	Clock  *clock.Clock
-	Nodes  *nodes.Nodes
-	Signer *signer.Signer
-	Log    *slog.Logger
-}
 
 // Attester is a seat in a committee.
 type Attester struct {
@@ -36,21 +25,36 @@ type epochDuties struct {
 	root       types.Root // of the block that the committees depend on
 	attesters  map[types.Slot][]Attester
 	proposers  map[types.Slot]apiclient.ProposerDuty
-	proposedAt types.Epoch            // when proposers were fetched
+	proposedAt types.Epoch            // when proposers were fetched; far in the future for those that have to be fetched anew
+	proposedOn types.Root             // the block that they depend on
 	members    []types.ValidatorIndex // that were asked for; nil for duties that have to be fetched anew
-	subscribed bool
+	told       telling                // when nodes were told of the subnets
+}
+
+// telling is when nodes were told of subnets, which is done again when it is another one: a node may have been restarted, or have been away.
+type telling struct {
+	epoch   types.Epoch
+	returns int // of nodes
+	done    bool
+}
+
+func (e *epochDuties) proposer(slot types.Slot) *apiclient.ProposerDuty {
+	if d, ok := e.proposers[slot]; ok {
+		return &d
+	}
+	return nil
 }
 
 // period is a sync committee.
 type period struct {
-	seats      []apiclient.SyncDuty
-	members    []types.ValidatorIndex
-	subscribed bool
+	seats   []apiclient.SyncDuty
+	members []types.ValidatorIndex
+	told    telling
 }
 
 // Tracker knows the duties. It may be used by many goroutines.
 type Tracker struct {
-	cfg Config
+	cfg Tools
 
 	mu struct {
 		sync.Mutex
@@ -58,52 +62,118 @@ type Tracker struct {
 		looked     types.Epoch // when validators were last looked up, plus 1
 		epochs     map[types.Epoch]*epochDuties
 		periods    map[uint64]*period
+		fetched    chan struct{} // closed when there are other duties than before
 	}
 }
 
 // New makes a tracker that knows nothing yet.
-func New(cfg Config) *Tracker {
+func New(cfg Tools) *Tracker {
 	t := &Tracker{cfg: cfg}
 	t.mu.validators = map[types.BLSPubkey]apiclient.ValidatorOf{}
 	t.mu.epochs, t.mu.periods = map[types.Epoch]*epochDuties{}, map[uint64]*period{}
+	t.mu.fetched = make(chan struct{})
 	return t
 }
 
-// ForkInfo is what the nodes say of the fork of an epoch.
-func (t *Tracker) ForkInfo(epoch types.Epoch) signer.ForkInfo {
-	chain := t.cfg.Nodes.Chain()
-	return signer.ForkInfo{Fork: chain.Fork(epoch), GenesisValidatorsRoot: chain.GenesisValidatorsRoot}
+// Attesters is our seats in the committees of a slot. It waits until they are known, or until the context ends.
+func (t *Tracker) Attesters(ctx context.Context, slot types.Slot) ([]Attester, error) {
+	return await(ctx, t, func() ([]Attester, bool) {
+		e := t.mu.epochs[t.epoch(slot)]
+		if e == nil {
+			return nil, false
+		}
+		return e.attesters[slot], true
+	})
 }
 
-// Attesters is our seats in the committees of a slot.
-func (t *Tracker) Attesters(slot types.Slot) []Attester {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e := t.mu.epochs[t.epoch(slot)]; e != nil {
-		return e.attesters[slot]
-	}
-	return nil
+// Proposer is the proposer of a slot if it is one of ours, else nil. It waits until it is known, or until the context ends.
+func (t *Tracker) Proposer(ctx context.Context, slot types.Slot) (*apiclient.ProposerDuty, error) {
+	return await(ctx, t, func() (*apiclient.ProposerDuty, bool) {
+		e := t.mu.epochs[t.epoch(slot)]
+		if e == nil || e.proposers == nil {
+			return nil, false
+		}
+		return e.proposer(slot), true
+	})
 }
 
-// Proposer is the proposer of a slot, if it is one of ours.
-func (t *Tracker) Proposer(slot types.Slot) (apiclient.ProposerDuty, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e := t.mu.epochs[t.epoch(slot)]; e != nil {
-		d, ok := e.proposers[slot]
-		return d, ok
+// SyncCommittee is our seats in the sync committee that signs in a slot: that of the slot after it. It waits until they are known, or until the context ends.
+// Spec: altair/validator.md.
+func (t *Tracker) SyncCommittee(ctx context.Context, slot types.Slot) ([]apiclient.SyncDuty, error) {
+	seats, err := await(ctx, t, func() ([]apiclient.SyncDuty, bool) {
+		p := t.mu.periods[types.ComputeSyncCommitteePeriodAtSlot(t.cfg.Spec, slot+1)]
+		if p == nil {
+			return nil, false
+		}
+		return p.seats, true
+	})
+	if err != nil && t.concerned(func(types.ValidatorStatus) bool { return true }) > 0 {
+		err = fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
-	return apiclient.ProposerDuty{}, false
+	return seats, err
 }
 
-// SyncCommittee is our seats in the sync committee that signs in a slot: that of the slot after it. Spec: altair/validator.md.
-func (t *Tracker) SyncCommittee(slot types.Slot) []apiclient.SyncDuty {
+// ErrUnknown is what errors.Is finds where some of our keys may have a duty, and no beacon node said so in time.
+var ErrUnknown = errors.New("no beacon node said who has the duty")
+
+// Unknown is how many of ours should have voted in an epoch of whose committees nothing is known; 0 where they are known.
+func (t *Tracker) Unknown(epoch types.Epoch) int {
+	t.mu.Lock()
+	known := t.mu.epochs[epoch] != nil
+	t.mu.Unlock()
+	if known {
+		return 0
+	}
+	return t.concerned(active)
+}
+
+// concerned is how many of ours have some statuses: all keys until they were looked up.
+func (t *Tracker) concerned(of func(types.ValidatorStatus) bool) int {
+	t.mu.Lock()
+	looked := t.mu.looked != 0
+	t.mu.Unlock()
+	if !looked {
+		return len(t.cfg.Signer.Keys())
+	}
+	return len(t.indices(of))
+}
+
+// await waits until something is known; known is called under the lock.
+func await[T any](ctx context.Context, t *Tracker, known func() (T, bool)) (T, error) {
+	for {
+		t.mu.Lock()
+		value, ok := known()
+		fetched := t.mu.fetched
+		t.mu.Unlock()
+		if ok {
+			return value, nil
+		}
+		select {
+		case <-fetched:
+		case <-ctx.Done():
+			return value, ctx.Err()
+		}
+	}
+}
+
+// Seats is our seats in an epoch's committees, as far as they are known.
+func (t *Tracker) Seats(epoch types.Epoch) (seats []Attester) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if p := t.mu.periods[types.ComputeSyncCommitteePeriodAtSlot(t.cfg.Spec, slot+1)]; p != nil {
-		return p.seats
+	if e := t.mu.epochs[epoch]; e != nil {
+		for _, slot := range slices.Sorted(maps.Keys(e.attesters)) {
+			seats = append(seats, e.attesters[slot]...)
+		}
 	}
-	return nil
+	return seats
+}
+
+// Proposes tells whether one of ours proposes in a slot, as far as that is known.
+func (t *Tracker) Proposes(slot types.Slot) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.mu.epochs[t.epoch(slot)]
+	return e != nil && e.proposer(slot) != nil
 }
 
 // Validators is those of our keys that are validators, active or not, by index.
@@ -114,9 +184,12 @@ func (t *Tracker) Validators() []apiclient.ValidatorOf {
 }
 
 // Active is the indices of our validators that have duties now or soon.
-func (t *Tracker) Active() (indices []types.ValidatorIndex) {
+func (t *Tracker) Active() []types.ValidatorIndex { return t.indices(active) }
+
+// indices is those of our validators of some statuses.
+func (t *Tracker) indices(of func(types.ValidatorStatus) bool) (indices []types.ValidatorIndex) {
 	for _, v := range t.Validators() {
-		if active(v.Status) {
+		if of(v.Status) {
 			indices = append(indices, v.Index)
 		}
 	}

@@ -25,7 +25,7 @@ func (t *Tracker) prove(list []apiclient.AttesterDuty) map[types.Slot][]Attester
 	if len(ours) == 0 {
 		return bySlot
 	}
-	for i, result := range t.cfg.Signer.SignBatch(t.ForkInfo(t.epoch(ours[0].Slot)), requests) {
+	for i, result := range t.cfg.Signer.SignBatch(t.cfg.ForkInfoAt(ours[0].Slot), requests) {
 		a := Attester{AttesterDuty: ours[i]}
 		if result.Err == nil {
 			a.Selection, a.Aggregator = result.Signature, types.IsAggregator(int(a.CommitteeLength), result.Signature)

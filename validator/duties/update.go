@@ -27,7 +27,8 @@ func (t *Tracker) Run(ctx context.Context) error {
 		case err == nil:
 			told = ""
 		}
-		next, stop := t.cfg.Clock.After(t.cfg.Clock.StartOf(t.cfg.Clock.CurrentSlot() + 1).Sub(t.cfg.Clock.Now()))
+		// Before genesis the next slot may be far away, and the clock be set meanwhile.
+		next, stop := t.cfg.Clock.After(min(t.cfg.Clock.StartOf(t.cfg.Clock.CurrentSlot()+1).Sub(t.cfg.Clock.Now()), t.cfg.Clock.SlotDuration()))
 		if err != nil {
 			stop()
 			next, stop = t.cfg.Clock.After(t.cfg.Clock.SlotDuration() / 4)
@@ -41,24 +42,41 @@ func (t *Tracker) Run(ctx context.Context) error {
 	}
 }
 
-// follow marks the duties that depend on a block that the head does not build on, for being fetched anew.
+// follow marks the duties that depend on a block that the head does not build on, for being fetched anew. The old ones stand until there are others.
 func (t *Tracker) follow(head apiclient.HeadEvent) {
 	if head.Block == (types.Root{}) {
 		return
 	}
-	now := t.epoch(head.Slot)
+	of, now := t.epoch(head.Slot), t.cfg.Clock.CurrentEpoch()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for epoch, root := range map[types.Epoch]types.Root{now: head.PreviousDependent, now + 1: head.CurrentDependent} {
-		e := t.mu.epochs[epoch]
-		if e == nil || root == (types.Root{}) || e.root == root {
-			continue
-		}
-		t.cfg.Log.Info("duties have changed with the chain", "epoch", epoch, "depended", e.root, "depends", root)
-		next := *e // the old duties stand until there are others
-		next.root, next.members, next.proposedAt = root, nil, params.FarFutureEpoch
-		t.mu.epochs[epoch] = &next
+	t.dependLocked(of, head.PreviousDependent, head.CurrentDependent)
+	var last types.Root // not known while the head's epoch goes on
+	if of < now {
+		last = head.Block
 	}
+	t.dependLocked(of+1, head.CurrentDependent, last)
+}
+
+// dependLocked marks the duties of an epoch whose committees depend on a block that is not this one, or whose proposers depend on a last block before the epoch that
+// is not this one; zero for a block that is not known. From Fulu on proposers depend on what committees do.
+func (t *Tracker) dependLocked(epoch types.Epoch, committees, last types.Root) {
+	e := t.mu.epochs[epoch]
+	if e == nil {
+		return
+	}
+	next := *e
+	switch {
+	case committees != (types.Root{}) && e.root != committees:
+		next.root, next.members, next.proposedAt = committees, nil, params.FarFutureEpoch
+		t.cfg.Log.Info("duties have changed with the chain", "epoch", epoch, "depended", e.root, "depends", committees)
+	case last != (types.Root{}) && e.proposedOn != (types.Root{}) && e.proposedOn != last && t.cfg.Spec.ForkAtEpoch(epoch) < params.Fulu:
+		next.proposedOn, next.proposedAt = last, params.FarFutureEpoch
+		t.cfg.Log.Info("proposers may have changed with the chain", "epoch", epoch, "depended", e.proposedOn, "depend", last)
+	default:
+		return
+	}
+	t.mu.epochs[epoch] = &next
 }
 
 // update fetches what is missing or old. It goes as far as it can, and gives the first error.
@@ -70,17 +88,18 @@ func (t *Tracker) update(ctx context.Context) error {
 			first = err
 		}
 	}
-	indices := t.Active()
 	t.forget(now)
-	if len(indices) == 0 {
-		return first
+	if indices := t.Active(); len(indices) > 0 {
+		for _, epoch := range []types.Epoch{now, now + 1} {
+			keep(t.fetchEpoch(ctx, now, epoch, indices))
+		}
 	}
-	for _, epoch := range []types.Epoch{now, now + 1} {
-		keep(t.fetchEpoch(ctx, now, epoch, indices))
-	}
-	// The committee of the next period is fetched once the period begins soon.
-	for _, epoch := range []types.Epoch{now, now + 2} {
-		keep(t.fetchPeriod(ctx, epoch, indices))
+	// The committee of the next period is fetched once the period begins soon. A validator that has exited stays a member
+	// to the end of the period, and pays for what it leaves out. Spec: process_sync_aggregate (altair).
+	if indices := t.indices(func(types.ValidatorStatus) bool { return true }); len(indices) > 0 {
+		for _, epoch := range []types.Epoch{now, now + 2} {
+			keep(t.fetchPeriod(ctx, now, epoch, indices))
+		}
 	}
 	return first
 }
@@ -103,9 +122,6 @@ func (t *Tracker) lookUp(ctx context.Context, now types.Epoch) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, v := range found {
-		if !t.cfg.Signer.Has(v.Pubkey) {
-			continue // not asked for
-		}
 		before, there := t.mu.validators[v.Pubkey]
 		if !there || before.Status != v.Status {
 			t.cfg.Log.Info("validator", "index", v.Index, "status", v.Status, "key", v.Pubkey)
@@ -136,6 +152,11 @@ func (t *Tracker) forget(now types.Epoch) {
 	}
 }
 
+// telling is what nodes are told now.
+func (t *Tracker) telling(now types.Epoch) telling {
+	return telling{now, t.cfg.Nodes.Returns(), true}
+}
+
 // fetchEpoch fetches the duties of an epoch, and subscribes to its subnets.
 func (t *Tracker) fetchEpoch(ctx context.Context, now, epoch types.Epoch, indices []types.ValidatorIndex) error {
 	t.mu.Lock()
@@ -147,35 +168,37 @@ func (t *Tracker) fetchEpoch(ctx context.Context, now, epoch types.Epoch, indice
 			return fmt.Errorf("attester duties of epoch %d: %w", epoch, err)
 		}
 		if e != nil {
-			made.proposers, made.proposedAt = e.proposers, e.proposedAt
+			made.proposers, made.proposedAt, made.proposedOn = e.proposers, e.proposedAt, e.proposedOn
 		}
 		e = made
 		t.put(epoch, e)
 	}
 	if e.proposers == nil || e.proposedAt != now {
-		duties, err := nodes.Read(ctx, t.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) ([]apiclient.ProposerDuty, error) {
-			_, list, err := c.ProposerDuties(ctx, epoch)
-			return list, err
+		got, err := nodes.Read(ctx, t.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) (a answer[apiclient.ProposerDuty], err error) {
+			if a.root, a.list, err = c.ProposerDuties(ctx, t.cfg.Spec, epoch); err == nil {
+				err = t.checkProposers(a.list)
+			}
+			return a, err
 		})
 		if err != nil {
 			return fmt.Errorf("proposer duties of epoch %d: %w", epoch, err)
 		}
 		next := *e
-		next.proposers, next.proposedAt = map[types.Slot]apiclient.ProposerDuty{}, now
-		for _, d := range duties {
-			if t.epoch(d.Slot) == epoch && t.cfg.Signer.Has(d.Pubkey) {
+		next.proposers, next.proposedAt, next.proposedOn = map[types.Slot]apiclient.ProposerDuty{}, now, got.root
+		for _, d := range got.list {
+			if t.cfg.Signer.Has(d.Pubkey) {
 				next.proposers[d.Slot] = d
 			}
 		}
 		e = &next
 		t.put(epoch, e)
 	}
-	if !e.subscribed {
+	if present := t.telling(now); e.told != present {
 		if err := t.subscribe(ctx, e); err != nil {
 			return fmt.Errorf("subscribe to the subnets of epoch %d: %w", epoch, err)
 		}
 		next := *e
-		next.subscribed = true
+		next.told = present
 		t.put(epoch, &next)
 	}
 	return nil
@@ -185,37 +208,38 @@ func (t *Tracker) put(epoch types.Epoch, e *epochDuties) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.mu.epochs[epoch] = e
+	t.tellLocked()
+}
+
+// tellLocked wakes those that wait for duties.
+func (t *Tracker) tellLocked() {
+	close(t.mu.fetched)
+	t.mu.fetched = make(chan struct{})
+}
+
+// answer is duties and the block that they depend on.
+type answer[T any] struct {
+	root types.Root
+	list []T
 }
 
 func (t *Tracker) fetchAttesters(ctx context.Context, epoch types.Epoch, indices []types.ValidatorIndex) (*epochDuties, error) {
-	type answer struct {
-		root types.Root
-		list []apiclient.AttesterDuty
-	}
-	got, err := nodes.Read(ctx, t.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) (a answer, err error) {
-		a.root, a.list, err = c.AttesterDuties(ctx, epoch, indices)
+	got, err := nodes.Read(ctx, t.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) (a answer[apiclient.AttesterDuty], err error) {
+		if a.root, a.list, err = c.AttesterDuties(ctx, epoch, indices); err == nil {
+			err = t.checkAttesters(epoch, a.list)
+		}
 		return a, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range got.list {
-		switch {
-		case t.epoch(d.Slot) != epoch:
-			return nil, fmt.Errorf("a duty is of slot %d, which is not of epoch %d", d.Slot, epoch)
-		case d.CommitteesAtSlot == 0 || d.CommitteesAtSlot > t.cfg.Spec.MaxCommitteesPerSlot || uint64(d.Committee) >= d.CommitteesAtSlot:
-			return nil, fmt.Errorf("committee %d of %d, at most %d", d.Committee, d.CommitteesAtSlot, t.cfg.Spec.MaxCommitteesPerSlot)
-		case d.CommitteeLength > t.cfg.Spec.MaxValidatorsPerCommittee || d.Position >= d.CommitteeLength:
-			return nil, fmt.Errorf("position %d in a committee of %d", d.Position, d.CommitteeLength)
-		}
-	}
 	return &epochDuties{root: got.root, attesters: t.prove(got.list), members: indices}, nil
 }
 
 // fetchPeriod fetches the sync committee of an epoch's period.
-func (t *Tracker) fetchPeriod(ctx context.Context, epoch types.Epoch, indices []types.ValidatorIndex) error {
+func (t *Tracker) fetchPeriod(ctx context.Context, now, epoch types.Epoch, indices []types.ValidatorIndex) error {
 	spec := t.cfg.Spec
-	if spec.ForkAtEpoch(t.cfg.Clock.CurrentEpoch()) < params.Altair {
+	if spec.ForkAtEpoch(now) < params.Altair {
 		return nil
 	}
 	number := types.ComputeSyncCommitteePeriod(spec, epoch)
@@ -224,25 +248,31 @@ func (t *Tracker) fetchPeriod(ctx context.Context, epoch types.Epoch, indices []
 	t.mu.Unlock()
 	if p == nil || !slices.Equal(p.members, indices) {
 		seats, err := nodes.Read(ctx, t.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) ([]apiclient.SyncDuty, error) {
-			return c.SyncDuties(ctx, epoch, indices)
+			seats, err := c.SyncDuties(ctx, epoch, indices)
+			if err == nil {
+				err = t.checkSync(seats)
+			}
+			return seats, err
 		})
 		if err != nil {
 			return fmt.Errorf("sync committee of epoch %d: %w", epoch, err)
 		}
 		p = &period{members: indices}
 		for _, s := range seats {
-			if t.cfg.Signer.Has(s.Pubkey) {
+			if t.cfg.Signer.Has(s.Pubkey) { // not removed since
 				p.seats = append(p.seats, s)
 			}
 		}
 		t.mu.Lock()
 		t.mu.periods[number] = p
+		t.tellLocked()
 		t.mu.Unlock()
 		if len(p.seats) > 0 {
 			t.cfg.Log.Info("validators are in the sync committee", "period", number, "validators", len(p.seats))
 		}
 	}
-	if p.subscribed || len(p.seats) == 0 {
+	present := t.telling(now)
+	if p.told == present || len(p.seats) == 0 {
 		return nil
 	}
 	until := types.Epoch((number + 1) * uint64(spec.EpochsPerSyncCommitteePeriod))
@@ -250,6 +280,6 @@ func (t *Tracker) fetchPeriod(ctx context.Context, epoch types.Epoch, indices []
 	if err != nil {
 		return fmt.Errorf("subscribe to the subnets of sync committee %d: %w", number, err)
 	}
-	p.subscribed = true // only this goroutine reads it
+	p.told = present // only this goroutine reads it
 	return nil
 }

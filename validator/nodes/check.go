@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cresset/cresset/beacon/apiclient"
+	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
 )
 
@@ -75,10 +76,17 @@ func (n *Nodes) look(ctx context.Context, x *node) error {
 	case status.Optimistic || status.ELOffline:
 		tier = Unverified
 	}
+	took := n.cfg.Time.Now().Sub(begin)
+	credible := n.credible(x, status.Head)
 	n.mu.Lock()
-	x.latency, x.head = n.cfg.Time.Now().Sub(begin), max(x.head, status.Head)
-	if status.Syncing {
+	x.latency = took
+	switch {
+	case !credible:
+		x.head = 0
+	case status.Syncing:
 		x.head = status.Head
+	default:
+		x.head = max(x.head, status.Head)
 	}
 	n.mu.Unlock()
 	n.judge(ctx, x, tier, nil)
@@ -102,6 +110,9 @@ func (n *Nodes) judge(ctx context.Context, x *node, tier Tier, why error) {
 	case before >= Unreachable && x.served:
 		x.heldUntil = n.cfg.Time.Now().Add(n.cfg.HoldDown)
 	}
+	if before >= Unreachable && tier < Unreachable {
+		n.mu.returns++
+	}
 	x.served = x.served || tier < Unreachable
 	var count [Refused + 1]int
 	for _, y := range n.mu.nodes {
@@ -121,7 +132,7 @@ func (n *Nodes) judge(ctx context.Context, x *node, tier Tier, why error) {
 	}
 }
 
-// identify asks a node what it is, and compares that with the configuration and with the nodes before it.
+// identify asks a node what it is, and compares that with the configuration and its genesis with that of the nodes before it.
 func (n *Nodes) identify(ctx context.Context, x *node) error {
 	values, err := x.client.SpecValues(ctx)
 	if err != nil {
@@ -134,12 +145,14 @@ func (n *Nodes) identify(ctx context.Context, x *node) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(forks, func(a, b types.Fork) int { return int(int64(min(a.Epoch, 1<<62)) - int64(min(b.Epoch, 1<<62))) })
+	if err := n.compareForks(forks); err != nil {
+		return err
+	}
 	genesis, err := x.client.Genesis(ctx)
 	if err != nil {
 		return err
 	}
-	return n.accept(x, genesis, forks)
+	return n.accept(x, genesis)
 }
 
 // decisive tells whether a value of the configuration has to be the same: those that say what is signed, and when.
@@ -161,18 +174,45 @@ func (n *Nodes) compare(told map[string]string) error {
 	return nil
 }
 
-// accept takes a node in, if it is of the same chain as those before it.
-func (n *Nodes) accept(x *node, genesis apiclient.Genesis, forks []types.Fork) error {
-	for _, f := range forks {
-		if want := n.cfg.Spec.ComputeForkVersion(f.Epoch); f.Epoch < 1<<62 && f.CurrentVersion != want && lastOf(forks, f.Epoch) == f {
-			return fmt.Errorf("%w: the fork schedule has version %v from epoch %d on there, %v in the configuration", ErrOtherChain, f.CurrentVersion, f.Epoch, want)
+// compareForks refuses a node that lacks a fork that comes into force by our configuration, or has one that ours has not. Forks without an epoch are of no account,
+// and neither are those that another one of the same epoch replaces.
+func (n *Nodes) compareForks(told []types.Fork) error {
+	spec := n.cfg.Spec
+	for _, fork := range params.Forks() {
+		epoch, version := spec.ForkEpoch(fork), spec.ForkVersion(fork)
+		if epoch == params.FarFutureEpoch || spec.ForkAtEpoch(epoch) != fork {
+			continue
 		}
+		if !slices.ContainsFunc(told, func(f types.Fork) bool { return f.Epoch == epoch && f.CurrentVersion == version }) {
+			return fmt.Errorf("%w: the fork schedule has no version %v from epoch %d on there, which is %v in the configuration; it has %v", ErrOtherChain, version, epoch, fork, schedule(told))
+		}
+	}
+	for _, f := range told {
+		if f.Epoch < params.FarFutureEpoch && !n.has(f) {
+			return fmt.Errorf("%w: the fork schedule has version %v from epoch %d on there, %v in the configuration", ErrOtherChain, f.CurrentVersion, f.Epoch, spec.ComputeForkVersion(f.Epoch))
+		}
+	}
+	return nil
+}
+
+// has tells whether a fork is one of our configuration, with its epoch.
+func (n *Nodes) has(f types.Fork) bool {
+	return slices.ContainsFunc(params.Forks(), func(fork params.Fork) bool {
+		return n.cfg.Spec.ForkVersion(fork) == f.CurrentVersion && n.cfg.Spec.ForkEpoch(fork) == f.Epoch
+	})
+}
+
+// accept takes a node in, if its chain began as that of those before it.
+func (n *Nodes) accept(x *node, genesis apiclient.Genesis) error {
+	if known := n.cfg.Genesis; known != nil && (genesis.Time != known.Time || genesis.ValidatorsRoot != known.ValidatorsRoot) {
+		return fmt.Errorf("%w: genesis is at %d with validators root %v there, the network's is at %d with %v",
+			ErrOtherChain, genesis.Time, genesis.ValidatorsRoot, known.Time, types.Root(known.ValidatorsRoot))
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch c := n.mu.chain; {
 	case c == nil:
-		n.mu.chain = &Chain{genesis.Time, genesis.ValidatorsRoot, forks}
+		n.mu.chain = &Chain{genesis.Time, genesis.ValidatorsRoot}
 	case c.GenesisValidatorsRoot != genesis.ValidatorsRoot:
 		return fmt.Errorf("%w: genesis validators root is %v there, %v at the others", ErrOtherChain, genesis.ValidatorsRoot, c.GenesisValidatorsRoot)
 	case c.GenesisTime != genesis.Time:
@@ -182,14 +222,17 @@ func (n *Nodes) accept(x *node, genesis apiclient.Genesis, forks []types.Fork) e
 	return nil
 }
 
-// lastOf is the last fork of an epoch.
-func lastOf(forks []types.Fork, epoch types.Epoch) (last types.Fork) {
-	for _, f := range forks {
-		if f.Epoch == epoch {
-			last = f
-		}
+// schedule is forks as text, of which a hostile node may have many.
+func schedule(forks []types.Fork) string {
+	const most = 16
+	var parts []string
+	for _, f := range forks[:min(len(forks), most)] {
+		parts = append(parts, fmt.Sprintf("%v from %d", f.CurrentVersion, f.Epoch))
 	}
-	return last
+	if len(forks) > most {
+		parts = append(parts, "...")
+	}
+	return strings.Join(parts, ", ")
 }
 
 // silence is how long an event stream may say nothing at all.

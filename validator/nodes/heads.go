@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cresset/cresset/beacon/apiclient"
+	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/types"
 )
 
@@ -31,6 +32,9 @@ func (n *Nodes) listen(ctx context.Context, x *node) {
 
 // take takes note of a head. One that is not verified, or of a node that is behind others, is none to vote for.
 func (n *Nodes) take(x *node, e apiclient.HeadEvent) {
+	if !n.credible(x, e.Slot) {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !x.known {
@@ -43,6 +47,29 @@ func (n *Nodes) take(x *node, e apiclient.HeadEvent) {
 	n.mu.head, n.mu.from = e, x
 	close(n.mu.changed)
 	n.mu.changed = make(chan struct{})
+}
+
+// credible tells whether a node may have a head of a slot: one slot ahead of our clock at most, which clocks that differ a little allow. The first one that may
+// not be is told.
+func (n *Nodes) credible(x *node, slot types.Slot) bool {
+	n.mu.Lock()
+	now := n.presentLocked()
+	ok := slot <= now+1
+	first := !ok && !x.ahead
+	x.ahead = x.ahead || !ok
+	n.mu.Unlock()
+	if first {
+		n.cfg.Log.Warn("a beacon node tells of a head in a slot to come, and is not believed; compare its clock and this machine's", "node", x.client, "slot", slot, "now", now)
+	}
+	return ok
+}
+
+// presentLocked is the slot of our clock, 0 before a node told when the chain began.
+func (n *Nodes) presentLocked() types.Slot {
+	if n.mu.chain == nil {
+		return 0
+	}
+	return clock.New(clock.Config{Spec: n.cfg.Spec, GenesisTime: n.mu.chain.GenesisTime, Source: n.cfg.Time}).CurrentSlot()
 }
 
 // Head is the last head that a node told of, zero before the first, and a channel that is closed when there is another.

@@ -35,6 +35,8 @@ type Config struct {
 	Spec    *params.Spec
 	Clients []*apiclient.Client
 	Log     *slog.Logger
+	// Genesis is what the chain is known to have begun with; nil for what the first node says.
+	Genesis *params.Genesis
 	// Time is the source of time; nil for the machine's clock.
 	Time clock.Source
 	// Hedge is how long a node may take before another one is asked the same. Default 500 ms.
@@ -47,21 +49,10 @@ type Config struct {
 	Changed func(byTier [Refused + 1]int)
 }
 
-// Chain is what the nodes' chain began with, and its forks as a node has them.
+// Chain is what the nodes' chain began with.
 type Chain struct {
 	GenesisTime           uint64 // Unix seconds
 	GenesisValidatorsRoot types.Root
-	Forks                 []types.Fork // by epoch
-}
-
-// Fork is the fork of an epoch.
-func (c *Chain) Fork(epoch types.Epoch) (fork types.Fork) {
-	for _, f := range c.Forks {
-		if f.Epoch <= epoch {
-			fork = f
-		}
-	}
-	return fork
 }
 
 // node is one node. Its condition is guarded by Nodes.mu.
@@ -78,6 +69,7 @@ type condition struct {
 	known     bool   // is of our chain, as far as it said since it was last unreachable
 	served    bool   // could be asked at some time
 	said      string // the last failure, for telling each once
+	ahead     bool   // told of a head in a slot to come, which is told once
 }
 
 // Nodes is beacon nodes behind one client. It may be used by many goroutines.
@@ -92,6 +84,7 @@ type Nodes struct {
 		head    apiclient.HeadEvent
 		from    *node         // who told of the head
 		changed chan struct{} // closed when the head changes
+		returns int           // how often a node came
 		ended   bool          // nothing is sent any more
 	}
 }
@@ -126,26 +119,27 @@ func (n *Nodes) Chain() *Chain {
 	return n.mu.chain
 }
 
-// ranked is the nodes that may be asked, best first.
-func (n *Nodes) ranked() []*node {
+// ranked is the nodes that may be asked by tier, best first.
+func (n *Nodes) ranked() (tiers [Unreachable][]*node) {
 	now := n.cfg.Time.Now()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var usable []*node
+	present := n.presentLocked()
 	for _, x := range n.mu.nodes {
 		if x.tier < Unreachable {
-			usable = append(usable, x)
+			tiers[x.tier] = append(tiers[x.tier], x)
 		}
 	}
-	slices.SortStableFunc(usable, func(a, b *node) int {
-		return cmp.Or(
-			cmp.Compare(a.tier, b.tier),
-			cmp.Compare(held(a, now), held(b, now)),
-			cmp.Compare(b.head, a.head),
-			cmp.Compare(a.latency, b.latency),
-		)
-	})
-	return usable
+	for _, equals := range tiers {
+		slices.SortStableFunc(equals, func(a, b *node) int {
+			return cmp.Or(
+				cmp.Compare(held(a, now), held(b, now)),
+				cmp.Compare(min(b.head, present), min(a.head, present)),
+				cmp.Compare(a.latency, b.latency),
+			)
+		})
+	}
+	return tiers
 }
 
 func held(x *node, now time.Time) int {
@@ -164,6 +158,14 @@ func (n *Nodes) Best() Tier {
 		best = min(best, x.tier)
 	}
 	return best
+}
+
+// Returns counts how often a node could be asked again, or for the first time. Whoever told nodes something for a while tells it again when there is another count:
+// the node that came has forgotten it, or never heard of it.
+func (n *Nodes) Returns() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mu.returns
 }
 
 // Run watches the nodes until the context ends.

@@ -1,8 +1,10 @@
 package nodes_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -27,7 +29,10 @@ func world(fakes ...*nodestest.Node) *nodes.Nodes {
 	return nodes.New(cfg)
 }
 
-func fake() *nodestest.Node { return nodestest.New(params.Minimal(), time.Now(), genesisRoot) }
+// fake is a node of a chain that is in slot 1000.
+func fake() *nodestest.Node {
+	return nodestest.New(params.Minimal(), time.Now().Add(-1000*params.Minimal().SlotDuration()), genesisRoot)
+}
 
 // run watches nodes until the test ends; call it in a bubble, and the function that it gives before the bubble ends.
 func run(t *testing.T, n *nodes.Nodes) func() {
@@ -128,11 +133,57 @@ func TestHedge(t *testing.T) {
 		if got := who(t, n); got != "b" || time.Since(begin) != 500*time.Millisecond {
 			t.Errorf("%s answered after %v, want b after 500ms", got, time.Since(begin))
 		}
-		if got, err := nodes.Try(t.Context(), n, func(ctx context.Context, c *apiclient.Client) (string, error) {
+		for patience, want := range map[time.Duration]string{0: "a", 2 * time.Second: "b"} {
+			begin = time.Now()
+			got, err := nodes.Try(t.Context(), n, patience, func(ctx context.Context, c *apiclient.Client) (string, error) {
+				_, err := c.Syncing(ctx)
+				return c.String(), err
+			})
+			if err != nil || got != "http://"+want || patience > 0 && time.Since(begin) != patience {
+				t.Errorf("what is dear is answered by %s (%v) after %v with a patience of %v, want %s", got, err, time.Since(begin), patience, want)
+			}
+		}
+	})
+}
+
+// A node that takes long is waited for where the others are worse; they are asked when it fails.
+func TestHedgeWithinTier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, c := fake(), fake(), fake()
+		b.Set(nodestest.State{Optimistic: true})
+		c.Set(nodestest.State{Syncing: true})
+		n := world(a, b, c)
+		defer run(t, n)()
+		a.Set(nodestest.State{Delay: 3 * time.Second})
+		begin := time.Now()
+		if got := who(t, n); got != "a" || time.Since(begin) != 3*time.Second {
+			t.Errorf("%s answered after %v, want a after 3s", got, time.Since(begin))
+		}
+		a.Set(nodestest.State{Down: true})
+		begin = time.Now()
+		if got := who(t, n); got != "b" || time.Since(begin) != 0 {
+			t.Errorf("%s answered after %v, want b at once", got, time.Since(begin))
+		}
+	})
+}
+
+// All nodes are asked, and it is known of each answer how good its node is.
+func TestPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, c := fake(), fake(), fake()
+		a.Set(nodestest.State{Syncing: true})
+		n := world(a, b, c)
+		defer run(t, n)()
+		c.Set(nodestest.State{Down: true})
+		var got []string
+		for _, x := range nodes.Poll(t.Context(), n, func(ctx context.Context, c *apiclient.Client) (string, error) {
 			_, err := c.Syncing(ctx)
 			return c.String(), err
-		}); err != nil || got != "http://a" {
-			t.Errorf("what is dear is answered by %s (%v), want a", got, err)
+		}) {
+			got = append(got, fmt.Sprint(x.Value, " ", x.Tier, " ", x.Err != nil))
+		}
+		if want := "[http://b healthy false http://c healthy true http://a syncing false]"; fmt.Sprint(got) != want {
+			t.Errorf("answers: %v, want %s", got, want)
 		}
 	})
 }
@@ -155,6 +206,41 @@ func TestHoldDown(t *testing.T) {
 		time.Sleep(8 * params.Minimal().SlotDuration())
 		if got := who(t, n); got != "a" {
 			t.Errorf("%s is asked after that, want a", got)
+		}
+	})
+}
+
+// A head in a slot to come is told once and believed by nobody: it neither ends a wait, nor hides the heads of others, nor makes its node the best one.
+func TestHeadsToCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := fake(), fake()
+		a.Set(nodestest.State{Head: 1 << 40})
+		b.Set(nodestest.State{Head: 999})
+		var log bytes.Buffer
+		n := nodes.New(nodes.Config{Spec: params.Minimal(), Log: slog.New(slog.NewTextHandler(&log, nil)), Clients: []*apiclient.Client{a.Client("a"), b.Client("b")}})
+		stop := run(t, n)
+		if got := who(t, n); got != "b" {
+			t.Errorf("%s is asked, want b", got)
+		}
+		a.Head(1002, types.Root{1}, types.Root{}, types.Root{})
+		synctest.Wait()
+		if headed, err := n.WaitHead(t.Context(), 1000, time.Now().Add(time.Second)); headed || err != nil {
+			t.Errorf("a head two slots ahead ends the wait (%v)", err)
+		}
+		a.Set(nodestest.State{Head: 1001, Delay: 100 * time.Millisecond})
+		b.Set(nodestest.State{Head: 1000})
+		time.Sleep(2 * time.Second) // both are looked at; a head one slot ahead is possible, and no better than one of the present slot
+		if got := who(t, n); got != "b" {
+			t.Errorf("%s is asked, want b, which is faster", got)
+		}
+		b.Head(1000, types.Root{2}, types.Root{}, types.Root{})
+		synctest.Wait()
+		if head, _ := n.Head(); head.Block != (types.Root{2}) {
+			t.Errorf("the head is %+v, want that of b", head)
+		}
+		stop()
+		if text := log.String(); strings.Count(text, "is not believed") != 1 {
+			t.Errorf("the log is %s", text)
 		}
 	})
 }
@@ -184,6 +270,45 @@ func TestBroadcast(t *testing.T) {
 	})
 }
 
+// An item of a list is refused only where every node that judged it refused it.
+func TestBroadcastOfAList(t *testing.T) {
+	refuses := func(items ...int) error {
+		e := &apiclient.ItemsError{Failures: map[int]string{}}
+		for _, i := range items {
+			e.Failures[i] = ""
+		}
+		return e
+	}
+	for name, c := range map[string]struct {
+		a, b error
+		want string
+	}{
+		"one takes all":       {refuses(1, 2), nil, "<nil>"},
+		"each takes another":  {refuses(1), refuses(2), "<nil>"},
+		"neither takes one":   {refuses(1, 2), refuses(2, 3), "map[2:]"},
+		"one is out of order": {errors.New("out of order"), refuses(3), "map[3:]"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := world(fake(), fake())
+			defer run(t, n)()
+			err := n.Broadcast(t.Context(), func(_ context.Context, x *apiclient.Client) error {
+				if x.String() == "http://a" {
+					return c.a
+				}
+				return c.b
+			})
+			got := fmt.Sprint(err)
+			var refused *apiclient.ItemsError
+			if errors.As(err, &refused) {
+				got = fmt.Sprint(refused.Failures)
+			}
+			if got != c.want {
+				t.Errorf("%s: %s, want %s", name, got, c.want)
+			}
+		})
+	}
+}
+
 // A node of another chain is refused, with what differs and both values; one that is all there is ends the wait.
 func TestOtherChain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -196,7 +321,8 @@ func TestOtherChain(t *testing.T) {
 		if !errors.Is(err, nodes.ErrOtherChain) || !strings.Contains(err.Error(), `SLOT_DURATION_MS is "7000" there, "6000"`) {
 			t.Errorf("the error is %v", err)
 		}
-		a, b := fake(), nodestest.New(params.Minimal(), time.Now(), types.Root{9})
+		a, b := fake(), fake()
+		b.GenesisRoot = types.Root{9}
 		n := world(a, b)
 		defer run(t, n)()
 		b.Set(nodestest.State{Head: 100})
@@ -213,6 +339,29 @@ func TestOtherChain(t *testing.T) {
 	})
 }
 
+// A node whose genesis is not that of the network is refused, the first one too: its clock would be another.
+func TestKnownGenesis(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		for _, c := range []struct {
+			known params.Genesis
+			good  bool
+		}{
+			{params.Genesis{Time: uint64(begin.Unix()), ValidatorsRoot: genesisRoot}, true},
+			{params.Genesis{Time: uint64(begin.Unix()) + 1000, ValidatorsRoot: genesisRoot}, false},
+			{params.Genesis{Time: uint64(begin.Unix()), ValidatorsRoot: types.Root{9}}, false},
+		} {
+			n := nodes.New(nodes.Config{
+				Spec: params.Minimal(), Genesis: &c.known, Log: slog.New(slog.DiscardHandler),
+				Clients: []*apiclient.Client{nodestest.New(params.Minimal(), begin, genesisRoot).Client("a")},
+			})
+			if _, err := n.Connect(t.Context()); c.good && err != nil || !c.good && !errors.Is(err, nodes.ErrOtherChain) {
+				t.Errorf("known %v: %v", c.known, err)
+			}
+		}
+	})
+}
+
 // A fork schedule that says something else than the configuration is refused.
 func TestOtherForks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -225,6 +374,48 @@ func TestOtherForks(t *testing.T) {
 	})
 }
 
+// A node has to know every fork that comes into force, with its epoch and version, whichever node was there first; forks that nobody scheduled are of no account,
+// and of several forks at an epoch only the last one is.
+func TestForkSchedule(t *testing.T) {
+	spec, _, err := params.Minimal().Override([]byte("ALTAIR_FORK_EPOCH: 0\nBELLATRIX_FORK_EPOCH: 0\nCAPELLA_FORK_EPOCH: 5\nDENEB_FORK_EPOCH: 18446744073709551615\n" +
+		"ELECTRA_FORK_EPOCH: 18446744073709551615\nFULU_FORK_EPOCH: 18446744073709551615\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fork := func(version params.Fork, epoch string) string {
+		return fmt.Sprintf(`{"previous_version":"0x00000001","current_version":"%v","epoch":"%s"}`, spec.ForkVersion(version), epoch)
+	}
+	const never = "18446744073709551615"
+	for name, c := range map[string]struct {
+		forks   []string
+		refused []string // what the error says, nil where the node is taken
+	}{
+		"all":              {[]string{fork(params.Phase0, "0"), fork(params.Altair, "0"), fork(params.Bellatrix, "0"), fork(params.Capella, "5"), fork(params.Deneb, never)}, nil},
+		"those in force":   {[]string{fork(params.Bellatrix, "0"), fork(params.Capella, "5")}, nil},
+		"one is missing":   {[]string{fork(params.Bellatrix, "0"), fork(params.Capella, never)}, []string{spec.ForkVersion(params.Capella).String(), "epoch 5", spec.ForkVersion(params.Bellatrix).String() + " from 0"}},
+		"at another epoch": {[]string{fork(params.Bellatrix, "0"), fork(params.Capella, "6")}, []string{"epoch 5", spec.ForkVersion(params.Capella).String() + " from 6"}},
+		"one more":         {[]string{fork(params.Bellatrix, "0"), fork(params.Capella, "5"), fork(params.Deneb, "9")}, []string{spec.ForkVersion(params.Deneb).String(), "epoch 9"}},
+		"none":             {nil, []string{"epoch 0"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := nodestest.New(spec, time.Now(), genesisRoot), nodestest.New(spec, time.Now(), genesisRoot)
+			b.On("/eth/v1/config/fork_schedule", nodestest.Data("["+strings.Join(c.forks, ",")+"]"))
+			var log bytes.Buffer
+			n := nodes.New(nodes.Config{Spec: spec, Log: slog.New(slog.NewTextHandler(&log, nil)), Clients: []*apiclient.Client{a.Client("a"), b.Client("b")}})
+			run(t, n)()
+			text := log.String()
+			if strings.Contains(text, "refused") != (c.refused != nil) {
+				t.Errorf("%s: the log is %s", name, text)
+			}
+			for _, want := range c.refused {
+				if !strings.Contains(text, want) {
+					t.Errorf("%s: the log is %s, want %q in it", name, text, want)
+				}
+			}
+		})
+	}
+}
+
 // A head of the slot ends the wait for it, an older one does not, and the time does.
 func TestWaitHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -232,12 +423,12 @@ func TestWaitHead(t *testing.T) {
 		n := world(a)
 		defer run(t, n)()
 		begin := time.Now()
-		time.AfterFunc(time.Second, func() { a.Head(4, types.Root{4}, types.Root{}, types.Root{}) })
-		time.AfterFunc(2*time.Second, func() { a.Head(5, types.Root{5}, types.Root{}, types.Root{}) })
-		if headed, err := n.WaitHead(t.Context(), 5, begin.Add(3*time.Second)); !headed || err != nil || time.Since(begin) != 2*time.Second {
+		time.AfterFunc(time.Second, func() { a.Head(999, types.Root{4}, types.Root{}, types.Root{}) })
+		time.AfterFunc(2*time.Second, func() { a.Head(1000, types.Root{5}, types.Root{}, types.Root{}) })
+		if headed, err := n.WaitHead(t.Context(), 1000, begin.Add(3*time.Second)); !headed || err != nil || time.Since(begin) != 2*time.Second {
 			t.Errorf("waited %v, head %t, %v; want 2s and a head", time.Since(begin), headed, err)
 		}
-		if headed, err := n.WaitHead(t.Context(), 6, begin.Add(3*time.Second)); headed || err != nil || time.Since(begin) != 3*time.Second {
+		if headed, err := n.WaitHead(t.Context(), 1001, begin.Add(3*time.Second)); headed || err != nil || time.Since(begin) != 3*time.Second {
 			t.Errorf("waited until %v, head %t, %v; want 3s and none", time.Since(begin), headed, err)
 		}
 	})

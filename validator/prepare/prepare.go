@@ -2,29 +2,25 @@ package prepare
 
 import (
 	"context"
-	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/cresset/cresset/beacon/apiclient"
-	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
-	"github.com/cresset/cresset/validator/nodes"
+	"github.com/cresset/cresset/validator/duties"
 )
 
-// Duties says which validators there are, and who proposes when.
+// Duties says which validators there are, and when one of them proposes.
 type Duties interface {
 	Validators() []apiclient.ValidatorOf
-	Proposer(types.Slot) (apiclient.ProposerDuty, bool)
+	Proposes(types.Slot) bool
 }
 
 // Config is what a Preparer is made of.
 type Config struct {
-	Spec   *params.Spec
-	Clock  *clock.Clock
-	Nodes  *nodes.Nodes
+	duties.Tools
 	Duties Duties
-	Log    *slog.Logger
 	// ByKey has the recipients of some keys, Default that of all others; zero for none.
 	ByKey   map[types.BLSPubkey]types.ExecutionAddress
 	Default types.ExecutionAddress
@@ -85,7 +81,7 @@ func (p *Preparer) Run(ctx context.Context) error {
 			warned = without
 			p.cfg.Log.Warn("some validators have no fee recipient and propose nothing; set --suggested-fee-recipient", "validators", len(without), "first", without[0])
 		}
-		_, next := p.cfg.Duties.Proposer(slot + 1)
+		next := p.cfg.Duties.Proposes(slot + 1)
 		if len(list) > 0 && (epoch != last || next || !slices.Equal(list, told)) {
 			err := p.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error { return c.PrepareProposers(ctx, list) })
 			switch {
@@ -98,11 +94,16 @@ func (p *Preparer) Run(ctx context.Context) error {
 			}
 		}
 		// A quarter into the next slot, when its duties are known.
-		due := p.cfg.Clock.StartOf(p.cfg.Clock.CurrentSlot() + 1).Add(p.cfg.Clock.SlotDuration() / 4)
-		if len(told) == 0 {
-			due = p.cfg.Clock.Now().Add(p.cfg.Clock.SlotDuration() / 4)
-		}
-		if err := p.cfg.Clock.WaitUntil(ctx, due); err != nil {
+		begin, wait := p.cfg.Clock.Now(), p.cfg.Clock.SlotDuration()/4
+		slot = p.cfg.Clock.CurrentSlot() + 1
+		err := p.cfg.Clock.WaitFor(ctx, func() time.Time {
+			if len(told) == 0 {
+				return begin.Add(wait)
+			}
+			slot = min(slot, p.cfg.Clock.CurrentSlot()+1) // less than before once the clock was set back
+			return p.cfg.Clock.StartOf(slot).Add(wait)
+		})
+		if err != nil {
 			return err
 		}
 	}

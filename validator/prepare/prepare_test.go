@@ -13,6 +13,7 @@ import (
 	"github.com/cresset/cresset/beacon/clock"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/validator/duties"
 	"github.com/cresset/cresset/validator/nodes"
 	"github.com/cresset/cresset/validator/nodes/nodestest"
 )
@@ -32,9 +33,7 @@ func (v *validators) Validators() []apiclient.ValidatorOf {
 	return v.list
 }
 
-func (v *validators) Proposer(slot types.Slot) (apiclient.ProposerDuty, bool) {
-	return apiclient.ProposerDuty{}, slot == v.slot
-}
+func (v *validators) Proposes(slot types.Slot) bool { return slot == v.slot }
 
 func credentials(prefix byte) (c types.Bytes32) {
 	c[0] = prefix
@@ -92,8 +91,9 @@ func TestTells(t *testing.T) {
 			t.Fatal(err)
 		}
 		v := &validators{slot: 6}
-		p := New(Config{Spec: spec, Clock: clock.New(clock.Config{Spec: spec, GenesisTime: uint64(start.Unix())}), Nodes: beacon, Duties: v,
-			Log: slog.New(slog.DiscardHandler), Default: address(0x22)})
+		p := New(Config{Duties: v, Default: address(0x22), Tools: duties.Tools{
+			Spec: spec, Clock: clock.New(clock.Config{Spec: spec, GenesisTime: uint64(start.Unix())}), Nodes: beacon, Log: slog.New(slog.DiscardHandler),
+		}})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {

@@ -16,11 +16,11 @@ var ErrRecipient = errors.New("block pays its fees to another account")
 type order struct {
 	duty      apiclient.ProposerDuty
 	randao    types.BLSSignature
-	graffiti  types.Bytes32
 	recipient types.ExecutionAddress
 }
 
-// check refuses a block that is not what was asked for.
+// check refuses a block that is not what was asked for. Graffiti may be anything: some beacon nodes add to it what they are, and no block is worth
+// losing for that.
 func check(spec *params.Spec, o order, p *apiclient.Produced) error {
 	b := &p.Contents.Block
 	switch want := spec.ForkAtSlot(o.duty.Slot); {
@@ -34,14 +34,22 @@ func check(spec *params.Spec, o order, p *apiclient.Produced) error {
 		return errors.New("block has no parent")
 	case b.Body.RandaoReveal != o.randao:
 		return errors.New("block has another randao reveal than was given")
-	case b.Body.Graffiti != o.graffiti:
-		return fmt.Errorf("block has the graffiti %q, want %q", b.Body.Graffiti[:], o.graffiti[:])
-	case len(p.Contents.Blobs) != 0 && len(p.Contents.Blobs) != len(b.Body.BlobKZGCommitments):
+	case len(p.Contents.Blobs) != len(b.Body.BlobKZGCommitments): // who has the block only cannot hand them in
 		return fmt.Errorf("block comes with %d blobs, and commits to %d", len(p.Contents.Blobs), len(b.Body.BlobKZGCommitments))
-	case p.Fork >= params.Bellatrix && p.Fork < params.Gloas && b.Body.ExecutionPayload.FeeRecipient != o.recipient && !noPayload(b):
+	case len(p.Contents.KZGProofs) != len(p.Contents.Blobs)*proofsPerBlob(spec, p.Fork):
+		return fmt.Errorf("block comes with %d proofs of %d blobs, want %d each", len(p.Contents.KZGProofs), len(p.Contents.Blobs), proofsPerBlob(spec, p.Fork))
+	case p.Fork >= params.Bellatrix && b.Body.ExecutionPayload.FeeRecipient != o.recipient && !noPayload(b):
 		return fmt.Errorf("%w: %v, want %v", ErrRecipient, b.Body.ExecutionPayload.FeeRecipient, o.recipient)
 	}
 	return nil
+}
+
+// proofsPerBlob is how many proofs a blob has: of the whole, and from Fulu on of each of its cells.
+func proofsPerBlob(spec *params.Spec, fork params.Fork) int {
+	if fork >= params.Fulu {
+		return int(spec.CellsPerExtBlob)
+	}
+	return 1
 }
 
 // noPayload tells whether a block is of the time before the merge.

@@ -1,6 +1,6 @@
 // Package propose proposes blocks.
 //
-// Layer: 5. It imports validator/{nodes,protection,signer}, beacon/{apiclient,clock,metrics,params,ssz,types}.
+// Layer: 5. It imports validator/{duties,nodes,protection,signer}, beacon/{apiclient,params,ssz,types}.
 //
 //	propose.go  Proposer: the course of a slot
 //	check.go    what a block that came back has to be

@@ -3,16 +3,16 @@ package propose
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/cresset/cresset/beacon/apiclient"
-	"github.com/cresset/cresset/beacon/clock"
-	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/validator/duties"
 	"github.com/cresset/cresset/validator/nodes"
 	"github.com/cresset/cresset/validator/protection"
 	"github.com/cresset/cresset/validator/signer"
@@ -20,8 +20,8 @@ import (
 
 // Duties says who proposes when.
 type Duties interface {
-	Proposer(types.Slot) (apiclient.ProposerDuty, bool)
-	ForkInfo(types.Epoch) signer.ForkInfo
+	// Proposer is nil for those of others. It waits until it is known, or until the context ends.
+	Proposer(context.Context, types.Slot) (*apiclient.ProposerDuty, error)
 }
 
 // Recipients says where fees go.
@@ -35,20 +35,17 @@ type Protection interface {
 	Block(protection.Block) (*protection.Permit, error)
 }
 
-// Config is what a Proposer is made of. All but Graffiti is needed.
+// Config is what a Proposer is made of. All but Before is needed.
 type Config struct {
-	Spec       *params.Spec
-	Clock      *clock.Clock
-	Nodes      *nodes.Nodes
+	duties.Tools
 	Duties     Duties
 	Recipients Recipients
-	Signer     *signer.Signer
 	Protection Protection
-	Graffiti   types.Bytes32
-	Log        *slog.Logger
-	Metrics    *metrics.Validator
-	// Done hears of every proposal: why is empty where it was taken.
-	Done func(epoch types.Epoch, why string)
+	Graffiti   func(types.BLSPubkey) types.Bytes32
+	// Before is what keys had signed when the process started.
+	Before map[types.BLSPubkey]protection.Mark
+	// Done hears of every proposal: the root of the block that a node took, or why it was missed.
+	Done func(slot types.Slot, block types.Root, missed *duties.Miss)
 }
 
 // Proposer proposes.
@@ -57,72 +54,79 @@ type Proposer struct{ cfg Config }
 // New makes a proposer.
 func New(cfg Config) *Proposer { return &Proposer{cfg} }
 
-// Run proposes in every slot of ours after one, until the context ends.
-func (p *Proposer) Run(ctx context.Context, handled types.Slot) error {
-	var slots sync.WaitGroup
-	defer slots.Wait()
-	return p.cfg.Clock.Slots(ctx, handled, func() {
-		if duty, ok := p.cfg.Duties.Proposer(p.cfg.Clock.CurrentSlot()); ok {
-			slots.Go(func() { p.slot(ctx, duty) })
-		}
-	})
+// Run proposes in every slot of ours from the first one on, until the context ends. Nobody proposes the genesis block.
+func (p *Proposer) Run(ctx context.Context, first types.Slot) error {
+	return p.cfg.Clock.EachSlot(ctx, max(first, params.GenesisSlot+1), func(slot types.Slot) { p.slot(ctx, slot) })
 }
 
-// slot proposes the block of a slot; it is given up when the slot is over.
-func (p *Proposer) slot(ctx context.Context, duty apiclient.ProposerDuty) {
-	start := p.cfg.Clock.StartOf(duty.Slot)
-	ctx, cancel := p.cfg.Clock.Until(ctx, p.cfg.Clock.StartOf(duty.Slot+1))
+// slot proposes the block of a slot, where that is for us to do; it is given up when the slot is over.
+func (p *Proposer) slot(ctx context.Context, slot types.Slot) {
+	ctx, cancel := p.cfg.Clock.Until(ctx, p.cfg.Clock.StartOf(slot+1))
 	defer cancel()
-	epoch := types.ComputeEpochAtSlot(p.cfg.Spec, duty.Slot)
-	block, why, err := p.propose(ctx, epoch, duty)
-	if err != nil {
-		p.cfg.Metrics.Duties.WithLabelValues("block", "missed").Inc()
-		p.cfg.Log.Error("block missed; "+advice(err), "slot", duty.Slot, "validator", duty.Validator, "why", why, "error", err)
-		p.cfg.Done(epoch, why)
+	duty, err := p.cfg.Duties.Proposer(ctx, slot)
+	if err != nil || duty == nil {
 		return
 	}
-	since := p.cfg.Clock.Now().Sub(start)
+	if m := p.cfg.Before[duty.Pubkey]; m.HasBlock && m.Slot == slot {
+		p.cfg.Log.Info("the block of this slot was signed before the process started, it is not made again", "slot", slot, "validator", duty.Validator)
+		return
+	}
+	block, root, miss := p.propose(ctx, types.ComputeEpochAtSlot(p.cfg.Spec, slot), duty)
+	p.cfg.Done(slot, root, miss)
+	if miss != nil {
+		p.cfg.Metrics.Duties.WithLabelValues("block", "missed").Inc()
+		p.cfg.Log.Error("block missed; "+advice(miss), "slot", slot, "validator", duty.Validator, "why", miss.Why, "error", miss.Err)
+		return
+	}
+	since := p.cfg.Clock.Now().Sub(p.cfg.Clock.StartOf(slot))
 	p.cfg.Metrics.Duties.WithLabelValues("block", "published").Inc()
 	p.cfg.Metrics.Delay.WithLabelValues("block").Observe(since.Seconds())
-	p.cfg.Done(epoch, "")
-	p.cfg.Log.Info("proposed", "slot", duty.Slot, "validator", duty.Validator, "parent", block.ParentRoot, "transactions", len(block.Body.ExecutionPayload.Transactions),
+	p.cfg.Log.Info("proposed", "slot", slot, "validator", duty.Validator, "parent", block.ParentRoot, "transactions", len(block.Body.ExecutionPayload.Transactions),
 		"blobs", len(block.Body.BlobKZGCommitments), "recipient", block.Body.ExecutionPayload.FeeRecipient, "after", since.Round(time.Millisecond))
 }
 
-func advice(err error) string {
+func advice(miss *duties.Miss) string {
 	switch {
-	case errors.Is(err, protection.ErrSlashable):
-		return "make sure that no other process has this key"
-	case errors.Is(err, protection.ErrNotRegistered):
-		return "import the key's slashing protection, or register it"
-	case errors.Is(err, protection.ErrUnusable):
-		return "stop, and look at the slashing protection database"
-	case errors.Is(err, ErrRecipient):
+	case errors.Is(miss, ErrRecipient):
 		return "look at the fee recipient that the beacon node was told"
-	case errors.Is(err, errNoRecipient):
+	case errors.Is(miss, errNoRecipient):
 		return "set --suggested-fee-recipient"
+	case errors.Is(miss, errNotMade):
+		return "use a validator client that makes them"
 	}
-	return "look at the beacon nodes"
+	return miss.Advice()
 }
+
+// errNotMade is of forks in which a payload follows its block: nobody would hand it in.
+var errNotMade = errors.New("blocks without payloads, which follow in envelopes, are not made by this validator client")
 
 var errNoRecipient = errors.New("nobody said where the fees of this validator's blocks go")
 
-// propose gives the block that a node took, or why there is none.
-func (p *Proposer) propose(ctx context.Context, epoch types.Epoch, duty apiclient.ProposerDuty) (*types.BeaconBlock, string, error) {
-	info := p.cfg.Duties.ForkInfo(epoch)
-	o := order{duty: duty, graffiti: p.cfg.Graffiti}
+// patience is the part of a slot that a node may take for a block before another one is asked too: a block that comes after a third of the slot gets few votes.
+const patience = 6
+
+// propose gives the block that a node took and its root, or why there is none.
+func (p *Proposer) propose(ctx context.Context, epoch types.Epoch, duty *apiclient.ProposerDuty) (*types.BeaconBlock, types.Root, *duties.Miss) {
+	missed := func(why string, err error) (*types.BeaconBlock, types.Root, *duties.Miss) {
+		return nil, types.Root{}, &duties.Miss{Why: why, Err: err}
+	}
+	if fork := p.cfg.Spec.ForkAtSlot(duty.Slot); fork >= params.Gloas {
+		return missed("blocks of this fork are not made", fmt.Errorf("%v: %w", fork, errNotMade))
+	}
+	info := p.cfg.ForkInfo(epoch)
+	o, graffiti := order{duty: *duty}, p.cfg.Graffiti(duty.Pubkey)
 	var ok bool
 	if o.recipient, ok = p.cfg.Recipients.Recipient(duty.Pubkey); !ok && p.cfg.Spec.ForkAtEpoch(epoch) >= params.Bellatrix {
-		return nil, "no fee recipient", errNoRecipient
+		return missed("no fee recipient", errNoRecipient)
 	}
 	var err error
 	if o.randao, err = p.cfg.Signer.Sign(info, duty.Pubkey, signer.Randao{Epoch: epoch}); err != nil {
-		return nil, "not signed", err
+		return missed("not signed", err)
 	}
 	var made *apiclient.Produced
-	err = p.cfg.Nodes.Retry(ctx, p.cfg.Clock.SlotDuration()/16, func() (err error) {
-		made, err = nodes.Try(ctx, p.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) (*apiclient.Produced, error) {
-			made, err := c.ProduceBlock(ctx, p.cfg.Spec, duty.Slot, o.randao, o.graffiti)
+	err = p.cfg.Retry(ctx, func() (err error) {
+		made, err = nodes.Try(ctx, p.cfg.Nodes, p.cfg.Clock.SlotDuration()/patience, func(ctx context.Context, c *apiclient.Client) (*apiclient.Produced, error) {
+			made, err := c.ProduceBlock(ctx, p.cfg.Spec, duty.Slot, o.randao, graffiti)
 			if err == nil {
 				err = check(p.cfg.Spec, o, made)
 			}
@@ -132,32 +136,52 @@ func (p *Proposer) propose(ctx context.Context, epoch types.Epoch, duty apiclien
 	})
 	if err != nil {
 		if errors.Is(err, ErrRecipient) {
-			return nil, "the block would have paid somebody else", err
+			return missed("the block would have paid somebody else", err)
 		}
-		return nil, "no beacon node made a block", err
+		return missed("no beacon node made a block", err)
 	}
 	block := &made.Contents.Block
-	root, err := p.cfg.Signer.BlockRoot(info, block)
-	if err != nil {
-		return nil, "not signed", err
+	if said := block.Body.Graffiti; graffiti != (types.Bytes32{}) && said != graffiti {
+		p.cfg.Log.Info("the beacon node has changed the graffiti", "slot", duty.Slot, "says", graffitiText(said), "asked", graffitiText(graffiti))
 	}
-	permit, err := p.cfg.Protection.Block(protection.Block{Key: duty.Pubkey, Slot: duty.Slot, SigningRoot: root})
+	cx := ssz.Context{Spec: p.cfg.Spec, Fork: made.Fork}
+	root, err := ssz.HashTreeRoot(cx, ssz.Container(block))
 	if err != nil {
-		return nil, "slashing protection refused", err
+		return missed("not signed", err)
+	}
+	signingRoot, err := p.cfg.Signer.BlockRoot(info, block)
+	if err != nil {
+		return missed("not signed", err)
+	}
+	permit, err := p.cfg.Protection.Block(protection.Block{Key: duty.Pubkey, Slot: duty.Slot, SigningRoot: signingRoot})
+	switch {
+	case errors.Is(err, protection.ErrUnusable):
+		return missed("slashing protection failed", err)
+	case err != nil:
+		return missed("slashing protection refused", err)
 	}
 	signature, err := p.cfg.Signer.SignBlock(info, duty.Pubkey, block, permit)
 	if err != nil {
-		return nil, "not signed", err
+		return missed("not signed", err)
 	}
 	signed := &types.SignedBlockContents{
 		SignedBlock: types.SignedBeaconBlock{Message: *block, Signature: signature}, KZGProofs: made.Contents.KZGProofs, Blobs: made.Contents.Blobs,
 	}
-	cx := ssz.Context{Spec: p.cfg.Spec, Fork: made.Fork}
-	err = p.cfg.Nodes.Retry(ctx, p.cfg.Clock.SlotDuration()/16, func() error {
-		return p.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error { return c.PublishBlock(ctx, cx, signed) })
+	var warn sync.Once
+	err = p.cfg.Send(ctx, func(ctx context.Context, c *apiclient.Client) error {
+		imported, err := c.PublishBlock(ctx, cx, signed)
+		if err == nil && !imported {
+			warn.Do(func() {
+				p.cfg.Log.Warn("a beacon node published the block and could not import it; look at its log for why, as the chain may leave the block", "slot", duty.Slot, "node", c)
+			})
+		}
+		return err
 	})
 	if err != nil {
-		return nil, "no beacon node took the block", err
+		return missed("no beacon node took the block", err)
 	}
-	return block, "", nil
+	return block, root, nil
 }
+
+// graffitiText is graffiti as people write them.
+func graffitiText(b types.Bytes32) string { return strings.TrimRight(string(b[:]), "\x00") }

@@ -2,6 +2,7 @@ package protection
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql/driver"
@@ -49,6 +50,7 @@ type Store struct {
 	// failed is the first error of the database. What is on the disk after one is not known (a second sync may succeed without the first one's data), so
 	// that nothing is permitted until the database was opened, that is read, again.
 	failed error
+	ended  chan struct{} // closed with the first error
 }
 
 // Create makes a new database and its marker. Where there is a database already and no marker, it is checked like in Open and only the marker is
@@ -83,6 +85,25 @@ func Create(cfg Config) (err error) {
 		return err
 	}
 	return newMarker(cfg, id).write(cfg.Marker)
+}
+
+// Unmarked checks a database that has no marker yet like Open, and gives what it has.
+func Unmarked(cfg Config) (marks []Mark, err error) {
+	if there, err := exists(cfg.Marker); err != nil {
+		return nil, err
+	} else if there {
+		return nil, fmt.Errorf("marker %s is there", cfg.Marker)
+	}
+	lock, err := keystore.Acquire(cfg.Path)
+	if err != nil {
+		return nil, fmt.Errorf("slashing protection: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	s := &Store{cfg: cfg}
+	if _, err := s.open(); err != nil {
+		return nil, err
+	}
+	return s.marks, s.conn.Close()
 }
 
 // makeFile makes the file under another name and moves it when it is whole.
@@ -135,7 +156,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("slashing protection: %w", err)
 	}
-	s := &Store{cfg: cfg, lock: lock}
+	s := &Store{cfg: cfg, lock: lock, ended: make(chan struct{})}
 	id, err := s.open()
 	if err == nil {
 		if err = checkMarker(cfg, id, cfg.GenesisValidatorsRoot); err != nil {
@@ -311,7 +332,7 @@ func (s *Store) transaction(f func() error) error {
 		return fmt.Errorf("slashing protection: %w", fs.ErrClosed)
 	}
 	if s.failed != nil {
-		return fmt.Errorf("%w until it is opened again, after an error: %w", ErrUnusable, s.failed)
+		return fmt.Errorf("after an error: %w", s.failed)
 	}
 	err := s.exec("BEGIN IMMEDIATE")
 	if err == nil {
@@ -326,8 +347,23 @@ func (s *Store) transaction(f func() error) error {
 	if !s.conn.AutoCommit() { // some failures roll back by themselves, and one to begin has nothing to
 		err = errors.Join(err, s.exec("ROLLBACK"))
 	}
-	s.failed = fmt.Errorf("slashing protection %s: %w", s.cfg.Path, err)
+	s.failed = fmt.Errorf("%w until it is opened again: %s: %w", ErrUnusable, s.cfg.Path, err)
+	if s.ended != nil {
+		close(s.ended)
+	}
 	return s.failed
+}
+
+// Wait returns the first error of the database, after which nothing is permitted until it is opened again, or the context's if that ends before.
+func (s *Store) Wait(ctx context.Context) error {
+	select {
+	case <-s.ended:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.failed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Register adds keys, which have signed nothing yet as far as this database knows. Those that are there stay as they are.

@@ -17,7 +17,7 @@
 // believes in another fork schedule or another chain than the signer was made for.
 //
 // Locking: all methods may be called concurrently. One RWMutex guards the table of keys; it is not held while signing. Batches start
-// goroutines and wait for them.
+// goroutines and wait for them; they hash each message once.
 //
 // Specification: validator.md of every fork; EIP-7044 (exits), EIP-3076 by way of validator/protection.
 package signer

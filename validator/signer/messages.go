@@ -38,8 +38,6 @@ type (
 	VoluntaryExit struct{ Message *types.VoluntaryExit }
 	// BLSChange moves withdrawals to an account; its key is the withdrawal key. Spec: process_bls_to_execution_change (capella).
 	BLSChange struct{ Message *types.BLSToExecutionChange }
-	// PayloadAttestation is a vote on a payload's presence. Spec: get_payload_attestation_message_signature (gloas).
-	PayloadAttestation struct{ Data *types.PayloadAttestationData }
 )
 
 // root is the signing root of an object's root of an epoch.
@@ -105,10 +103,6 @@ func (m SyncSelectionProof) signingRoot(s *Signer, info ForkInfo) (types.Root, e
 
 func (m Contribution) signingRoot(s *Signer, info ForkInfo) (types.Root, error) {
 	return s.versioned(info, params.DomainContributionAndProof(), m.Message.Contribution.Slot, m.Message)
-}
-
-func (m PayloadAttestation) signingRoot(s *Signer, info ForkInfo) (types.Root, error) {
-	return s.versioned(info, params.DomainPTCAttester(), m.Data.Slot, m.Data)
 }
 
 // signingRoot is under Capella's version for ever once Deneb is there (EIP-7044).

@@ -33,7 +33,7 @@ type Config struct {
 	Workers int
 }
 
-// ForkInfo is what a caller believes about the chain, as its beacon node told it.
+// ForkInfo is what a caller believes about the chain.
 type ForkInfo struct {
 	// Fork is the one that the schedule has for the message's epoch.
 	Fork                  types.Fork

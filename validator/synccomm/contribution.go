@@ -8,6 +8,7 @@ import (
 	"github.com/cresset/cresset/beacon/apiclient"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/validator/duties"
 	"github.com/cresset/cresset/validator/nodes"
 	"github.com/cresset/cresset/validator/signer"
 )
@@ -36,7 +37,7 @@ func (m *Member) choose(slot types.Slot, seats []apiclient.SyncDuty) (out []chos
 			requests = append(requests, signer.Request{Key: seat.Pubkey, Message: signer.SyncSelectionProof{Slot: slot, Subcommittee: s}})
 		}
 	}
-	for i, result := range m.cfg.Signer.SignBatch(m.info(slot), requests) {
+	for i, result := range m.cfg.Signer.SignBatch(m.cfg.ForkInfoAt(slot), requests) {
 		if result.Err != nil {
 			err = result.Err
 			continue
@@ -75,37 +76,23 @@ func (m *Member) contribute(ctx context.Context, slot types.Slot, head types.Roo
 		requests = append(requests, signer.Request{Key: c.seat.Pubkey, Message: signer.Contribution{Message: proof}})
 	}
 	var signed []types.SignedContributionAndProof
-	for i, result := range m.cfg.Signer.SignBatch(m.info(slot), requests) {
+	for i, result := range m.cfg.Signer.SignBatch(m.cfg.ForkInfoAt(slot), requests) {
 		if result.Err != nil {
 			failures = append(failures, result.Err)
 			continue
 		}
 		signed = append(signed, types.SignedContributionAndProof{Message: *proofs[i], Signature: result.Signature})
 	}
-	if len(signed) > 0 {
-		err := m.cfg.Nodes.Retry(ctx, m.cfg.Clock.SlotDuration()/8, func() error {
-			return m.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error {
-				return c.SubmitContributions(ctx, m.context(slot), signed)
-			})
-		})
-		if err != nil {
-			failures, signed = append(failures, err), nil
-		}
-	}
-	m.cfg.Metrics.Duties.WithLabelValues("contribution", "published").Add(float64(len(signed)))
-	m.cfg.Metrics.Duties.WithLabelValues("contribution", "missed").Add(float64(len(failures)))
-	if len(signed) > 0 {
-		m.cfg.Log.Info("contributed for the sync committee", "slot", slot, "contributions", len(signed))
-	}
-	for _, err := range failures {
-		m.cfg.Log.Warn("a contribution was missed; look at the beacon nodes if this goes on", "slot", slot, "error", err)
-	}
+	j := duties.Joint{Kind: "contribution", Said: "contributed for the sync committee", Slot: slot, Count: len(signed), Failures: failures}
+	m.cfg.HandIn(ctx, j, func(ctx context.Context, c *apiclient.Client) error {
+		return c.SubmitContributions(ctx, m.cfg.Context(slot), signed)
+	})
 }
 
 // best is the best contribution of a subcommittee for the head that was signed.
 func (m *Member) best(ctx context.Context, slot types.Slot, head types.Root, subcommittee uint64) (*types.SyncCommitteeContribution, error) {
 	return nodes.Read(ctx, m.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) (*types.SyncCommitteeContribution, error) {
-		x, err := c.SyncContribution(ctx, m.context(slot), slot, subcommittee, head)
+		x, err := c.SyncContribution(ctx, m.cfg.Context(slot), slot, subcommittee, head)
 		if err == nil && (x.Slot != slot || x.BeaconBlockRoot != head || x.SubcommitteeIndex != subcommittee) {
 			err = fmt.Errorf("contribution is of slot %d, subcommittee %d and block %v, want %d, %d and %v", x.Slot, x.SubcommitteeIndex, x.BeaconBlockRoot, slot, subcommittee, head)
 		}

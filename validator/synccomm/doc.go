@@ -1,6 +1,6 @@
 // Package synccomm does the duties of the sync committee.
 //
-// Layer: 5. It imports validator/{nodes,signer}, beacon/{apiclient,clock,metrics,params,ssz,types}.
+// Layer: 5. It imports validator/{duties,nodes,signer}, beacon/{apiclient,params,types}.
 //
 //	synccomm.go      Member: the course of a slot, messages
 //	contribution.go  selection proofs and contributions

@@ -3,82 +3,71 @@ package synccomm
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cresset/cresset/beacon/apiclient"
-	"github.com/cresset/cresset/beacon/clock"
-	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/params"
-	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/validator/duties"
 	"github.com/cresset/cresset/validator/nodes"
 	"github.com/cresset/cresset/validator/signer"
 )
 
 // Duties says who is in the sync committee.
 type Duties interface {
-	SyncCommittee(types.Slot) []apiclient.SyncDuty
-	ForkInfo(types.Epoch) signer.ForkInfo
+	// SyncCommittee waits until it is known, or until the context ends.
+	SyncCommittee(context.Context, types.Slot) ([]apiclient.SyncDuty, error)
 }
 
 // Config is what a Member is made of. All of it is needed.
 type Config struct {
-	Spec    *params.Spec
-	Clock   *clock.Clock
-	Nodes   *nodes.Nodes
-	Duties  Duties
-	Signer  *signer.Signer
-	Log     *slog.Logger
-	Metrics *metrics.Validator
+	duties.Tools
+	Duties Duties
 }
 
 // Member does the duties of members of the sync committee.
-type Member struct{ cfg Config }
-
-// New makes a member.
-func New(cfg Config) *Member { return &Member{cfg} }
-
-// Run does the duties of every slot after one, until the context ends.
-func (m *Member) Run(ctx context.Context, handled types.Slot) error {
-	var slots sync.WaitGroup
-	defer slots.Wait()
-	return m.cfg.Clock.Slots(ctx, handled, func() {
-		slot := m.cfg.Clock.CurrentSlot()
-		if seats := m.cfg.Duties.SyncCommittee(slot); len(seats) > 0 && m.cfg.Spec.ForkAtSlot(slot) >= params.Altair {
-			slots.Go(func() { m.slot(ctx, slot, seats) })
-		}
-	})
+type Member struct {
+	cfg     Config
+	unknown atomic.Bool // who is in the committee, and that was told
 }
 
-// slot is the course of a slot, which is given up when the next one is over: nobody includes messages later.
-func (m *Member) slot(ctx context.Context, slot types.Slot, seats []apiclient.SyncDuty) {
+// New makes a member.
+func New(cfg Config) *Member { return &Member{cfg: cfg} }
+
+// Run does the duties of every slot from the first one on, until the context ends.
+func (m *Member) Run(ctx context.Context, first types.Slot) error {
+	return m.cfg.Clock.EachSlot(ctx, first, func(slot types.Slot) { m.slot(ctx, slot) })
+}
+
+// slot is the course of a slot, which is given up when the next one begins: nobody includes messages later.
+func (m *Member) slot(ctx context.Context, slot types.Slot) {
 	fork := m.cfg.Spec.ForkAtSlot(slot)
-	start := m.cfg.Clock.StartOf(slot)
-	due := func(ms uint64) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
-	if _, err := m.cfg.Nodes.WaitHead(ctx, slot, due(m.cfg.Spec.GetSyncMessageDueMs(fork))); err != nil {
+	if fork < params.Altair {
 		return
 	}
+	run := ctx
 	ctx, cancel := m.cfg.Clock.Until(ctx, m.cfg.Clock.StartOf(slot+1))
 	defer cancel()
+	seats, err := m.cfg.Duties.SyncCommittee(ctx, slot)
+	if unknown := errors.Is(err, duties.ErrUnknown); run.Err() == nil && m.unknown.Swap(unknown) != unknown && unknown {
+		m.cfg.Log.Warn("it is not known whether validators are in the sync committee, whose messages are missed until it is; look at the beacon nodes", "slot", slot, "error", err)
+	}
+	if err != nil || len(seats) == 0 {
+		return
+	}
+	if _, err := m.cfg.Nodes.WaitHead(ctx, slot, m.cfg.Clock.At(slot, m.cfg.Spec.GetSyncMessageDueMs(fork))); err != nil {
+		return
+	}
 	head, err := m.messages(ctx, slot, seats)
 	if err != nil {
 		m.cfg.Metrics.Duties.WithLabelValues("sync_message", "missed").Add(float64(len(seats)))
 		m.cfg.Log.Error("messages of the sync committee missed; look at the beacon nodes", "slot", slot, "messages", len(seats), "error", err)
 		return
 	}
-	if m.cfg.Clock.WaitUntil(ctx, due(m.cfg.Spec.GetContributionDueMs(fork))) == nil {
+	if m.cfg.Clock.WaitUntil(ctx, m.cfg.Clock.At(slot, m.cfg.Spec.GetContributionDueMs(fork))) == nil {
 		m.contribute(ctx, slot, head, seats)
 	}
-}
-
-func (m *Member) info(slot types.Slot) signer.ForkInfo {
-	return m.cfg.Duties.ForkInfo(types.ComputeEpochAtSlot(m.cfg.Spec, slot))
-}
-
-func (m *Member) context(slot types.Slot) ssz.Context {
-	return ssz.Context{Spec: m.cfg.Spec, Fork: m.cfg.Spec.ForkAtSlot(slot)}
 }
 
 var errOptimistic = errors.New("the head's payload is not verified")
@@ -86,7 +75,7 @@ var errOptimistic = errors.New("the head's payload is not verified")
 // messages signs the head and hands the messages in. It gives the head.
 func (m *Member) messages(ctx context.Context, slot types.Slot, seats []apiclient.SyncDuty) (types.Root, error) {
 	var head types.Root
-	err := m.cfg.Nodes.Retry(ctx, m.cfg.Clock.SlotDuration()/8, func() (err error) {
+	err := m.cfg.Retry(ctx, func() (err error) {
 		head, err = nodes.Read(ctx, m.cfg.Nodes, func(ctx context.Context, c *apiclient.Client) (types.Root, error) {
 			root, optimistic, err := c.Head(ctx)
 			if err == nil && optimistic {
@@ -105,7 +94,7 @@ func (m *Member) messages(ctx context.Context, slot types.Slot, seats []apiclien
 	}
 	var messages []types.SyncCommitteeMessage
 	var failures []error
-	for i, result := range m.cfg.Signer.SignBatch(m.info(slot), requests) {
+	for i, result := range m.cfg.Signer.SignBatch(m.cfg.ForkInfoAt(slot), requests) {
 		if result.Err != nil {
 			failures = append(failures, result.Err)
 			continue
@@ -118,16 +107,24 @@ func (m *Member) messages(ctx context.Context, slot types.Slot, seats []apiclien
 	if len(messages) == 0 {
 		return head, errors.Join(failures...)
 	}
-	err = m.cfg.Nodes.Retry(ctx, m.cfg.Clock.SlotDuration()/8, func() error {
-		return m.cfg.Nodes.Broadcast(ctx, func(ctx context.Context, c *apiclient.Client) error {
-			return c.SubmitSyncMessages(ctx, m.context(slot), messages)
-		})
+	err = m.cfg.Send(ctx, func(ctx context.Context, c *apiclient.Client) error {
+		return c.SubmitSyncMessages(ctx, m.cfg.Context(slot), messages)
 	})
-	if err != nil {
+	taken := len(messages)
+	var refused *apiclient.ItemsError
+	switch {
+	case errors.As(err, &refused):
+		taken -= len(refused.Failures)
+		m.cfg.Metrics.Duties.WithLabelValues("sync_message", "missed").Add(float64(len(refused.Failures)))
+		m.cfg.Log.Error("the beacon nodes refused some messages of the sync committee; look at the beacon nodes", "slot", slot, "messages", len(refused.Failures), "error", err)
+	case err != nil:
 		return head, err
 	}
-	m.cfg.Metrics.Duties.WithLabelValues("sync_message", "published").Add(float64(len(messages)))
-	m.cfg.Log.Info("signed for the sync committee", "slot", slot, "messages", len(messages), "head", head,
+	if taken == 0 {
+		return head, nil
+	}
+	m.cfg.Metrics.Duties.WithLabelValues("sync_message", "published").Add(float64(taken))
+	m.cfg.Log.Info("signed for the sync committee", "slot", slot, "messages", taken, "head", head,
 		"after", m.cfg.Clock.Now().Sub(m.cfg.Clock.StartOf(slot)).Round(time.Millisecond))
 	return head, nil
 }

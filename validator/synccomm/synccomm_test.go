@@ -1,11 +1,13 @@
 package synccomm
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/cresset/cresset/beacon/metrics"
 	"github.com/cresset/cresset/beacon/params"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/validator/duties"
 	"github.com/cresset/cresset/validator/nodes"
 	"github.com/cresset/cresset/validator/nodes/nodestest"
 	"github.com/cresset/cresset/validator/signer"
@@ -34,31 +37,35 @@ type stage struct {
 	fake   *nodestest.Node
 	beacon *nodes.Nodes
 	seats  []apiclient.SyncDuty
+	log    bytes.Buffer
 	start  time.Time
 	end    func()
 }
 
-func (s *stage) SyncCommittee(slot types.Slot) []apiclient.SyncDuty {
-	if slot == 1 {
-		return s.seats
+func (s *stage) SyncCommittee(_ context.Context, slot types.Slot) ([]apiclient.SyncDuty, error) {
+	switch {
+	case slot == 1:
+		return s.seats, nil
+	case slot > 1 && slot < 4:
+		return nil, duties.ErrUnknown
 	}
-	return nil
-}
-
-func (s *stage) ForkInfo(epoch types.Epoch) signer.ForkInfo {
-	chain := s.beacon.Chain()
-	return signer.ForkInfo{Fork: chain.Fork(epoch), GenesisValidatorsRoot: chain.GenesisValidatorsRoot}
+	return nil, nil
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	spec, _, err := params.Minimal().Override([]byte("ALTAIR_FORK_EPOCH: 0\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	return newStageOf(t, params.Minimal(), params.Altair)
+}
+
+// newStageOf is newStage of a preset and a fork.
+func newStageOf(t *testing.T, preset *params.Spec, fork params.Fork) *stage {
+	t.Helper()
+	spec := nodestest.SpecOf(preset, fork)
 	s := &stage{t: t, spec: spec, start: time.Now()}
 	s.fake = nodestest.New(spec, s.start, types.Root{7})
-	s.fake.On(headPath, nodestest.Data(fmt.Sprintf(`{"root":"%v"}`, types.Root{0xaa})))
+	s.fake.On(headPath, func(*http.Request, []byte) (int, string) {
+		return http.StatusOK, fmt.Sprintf(`{"execution_optimistic":false,"data":{"root":"%v"}}`, types.Root{0xaa})
+	})
 	s.fake.On("/eth/v1/validator/sync_committee_contribution", func(r *http.Request, _ []byte) (int, string) {
 		q := r.URL.Query()
 		return http.StatusOK, fmt.Sprintf(`{"data":{"slot":"%s","beacon_block_root":"%s","subcommittee_index":"%s","aggregation_bits":"0x01","signature":"%v"}}`,
@@ -77,7 +84,9 @@ func newStage(t *testing.T) *stage {
 		}
 		s.seats = append(s.seats, apiclient.SyncDuty{Pubkey: holder.Add(secret), Validator: types.ValidatorIndex(10 + i), Positions: positions})
 	}
-	m := New(Config{Spec: spec, Clock: now, Nodes: s.beacon, Duties: s, Signer: holder, Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewValidator(metrics.New())})
+	m := New(Config{Duties: s, Tools: duties.Tools{
+		Spec: spec, Clock: now, Nodes: s.beacon, Signer: holder, Log: slog.New(slog.NewTextHandler(&s.log, nil)), Metrics: metrics.NewValidator(metrics.New()),
+	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{}, 2)
 	for _, run := range []func(){func() { _ = s.beacon.Run(ctx) }, func() { _ = m.Run(ctx, 0) }} { // both end with the context
@@ -134,6 +143,47 @@ func TestDueTimes(t *testing.T) {
 	})
 }
 
+// When messages and contributions are due is the network's to say, by fork: nothing else has these times.
+func TestDueTimesByFork(t *testing.T) {
+	for _, c := range []struct {
+		fork                  params.Fork
+		message, contribution time.Duration
+	}{
+		{params.Fulu, 1999 * time.Millisecond, 4000 * time.Millisecond},
+		{params.Gloas, 1500 * time.Millisecond, 3000 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStageOf(t, params.Minimal(), c.fork)
+			defer s.end()
+			s.until(2 * s.spec.SlotDuration())
+			_, messages := s.got(messagePath)
+			_, contributions := s.got(contributionPath)
+			if len(messages) != 1 || messages[0] != c.message || len(contributions) != 1 || contributions[0] != c.contribution {
+				t.Errorf("%v: messages at %v, contributions at %v; want %v and %v", c.fork, messages, contributions, c.message, c.contribution)
+			}
+		})
+	}
+}
+
+// A message or a contribution that the node judges wrong is not sent again, and the duty of the others goes on.
+func TestRefusedByTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		for _, path := range []string{messagePath, contributionPath} {
+			s.fake.On(path, func(*http.Request, []byte) (int, string) {
+				return http.StatusBadRequest, `{"code":400,"message":"some failures","failures":[{"index":0,"message":"wrong"}]}`
+			})
+		}
+		s.until(2 * s.spec.SlotDuration())
+		for _, path := range []string{messagePath, contributionPath} {
+			if posts := s.fake.Posts(path); len(posts) != 1 {
+				t.Errorf("%s: %d times, want once", path, len(posts))
+			}
+		}
+	})
+}
+
 // The slot's block ends the wait.
 func TestHeadEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -176,6 +226,18 @@ func TestOtherContribution(t *testing.T) {
 		}
 		if contributions, _ := s.got(contributionPath); len(contributions) != 0 {
 			t.Errorf("%d contributions, want none", len(contributions))
+		}
+	})
+}
+
+// While nobody says who is in the committee that is told, once.
+func TestUnknownCommittee(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		s.until(5 * s.spec.SlotDuration())
+		if text := s.log.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "slot=2 ") {
+			t.Errorf("the log is %s", text)
 		}
 	})
 }

@@ -23,6 +23,7 @@ const (
 	Broken            // HTTP 500
 	Closed            // the connection closed without an answer
 	Silent            // no answer at all
+	Failed            // an error of JSON-RPC, which says that the server failed
 )
 
 // Faults is what is wrong with the engine. The zero value is an engine in order.

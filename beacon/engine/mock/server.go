@@ -140,6 +140,8 @@ func (m *Engine) misbehave(w http.ResponseWriter, r *http.Request, wrong Wrong, 
 		http.NewResponseController(w).Flush()
 		hang(r, finished)
 		panic(http.ErrAbortHandler) // The rest never comes.
+	case Failed:
+		send(w, wire.WriteError(nil, call.ID, &wire.RPCError{Code: wire.ServerError, Message: "the database is closed"}))
 	case Refused:
 		http.Error(w, "signature is invalid", http.StatusUnauthorized)
 	case Broken:

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -31,4 +32,39 @@ func (m *Manager) Good(now time.Time) []Contact {
 		out = append(out, p.contact)
 	}
 	return out
+}
+
+// MostBans bounds the bans that Bans returns.
+const MostBans = 1000
+
+// Ban is a peer that is not to come back until a time. Repeats is how often it was banned, which the next ban's length follows from.
+type Ban struct {
+	ID      string
+	Until   time.Time
+	Repeats int
+}
+
+// Bans lists the bans that are worth remembering over a restart, those that last longest first.
+func (m *Manager) Bans(now time.Time) []Ban {
+	var bans []Ban
+	for _, p := range m.peers {
+		if p.banned.After(now) {
+			bans = append(bans, Ban{p.id, p.banned, p.score.bans})
+		}
+	}
+	slices.SortFunc(bans, func(a, b Ban) int { return cmp.Or(b.Until.Compare(a.Until), compareStrings(a.ID, b.ID)) })
+	return bans[:min(len(bans), MostBans)]
+}
+
+// Restore takes back a ban of an earlier process. None lasts longer from now on than the longest that there is, whatever the clock was, and trusted peers have none.
+func (m *Manager) Restore(now time.Time, b Ban) {
+	p := m.known(b.ID, now)
+	if p.trusted || !b.Until.After(now) {
+		return
+	}
+	p.score.bans = min(max(b.Repeats, 1), mostRepeats)
+	p.banned = b.Until
+	if longest := now.Add(banTime << mostRepeats); p.banned.After(longest) {
+		p.banned = longest
+	}
 }

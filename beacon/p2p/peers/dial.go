@@ -52,6 +52,9 @@ type Leave struct {
 func (Dial) action()  {}
 func (Leave) action() {}
 
+// hurry is how much sooner whoever has no peer at all dials again.
+const hurry = 4
+
 // wait is for how long a peer is not dialled after so many failures: twice as long each time, up to a bound, a quarter more or less.
 func (m *Manager) wait(p *peer) time.Duration {
 	most := m.cfg.RedialMost
@@ -59,6 +62,9 @@ func (m *Manager) wait(p *peer) time.Duration {
 		most = min(most, staticMost)
 	}
 	wait := m.cfg.RedialBase
+	if len(m.connected) == 0 {
+		wait /= hurry
+	}
 	for range p.failures {
 		if wait *= 2; wait >= most {
 			wait = most

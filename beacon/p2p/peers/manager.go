@@ -175,6 +175,13 @@ func (m *Manager) Discovered(now time.Time, c Contact) {
 	}
 }
 
+// Located is told where a peer that came to us can be dialled, for the time when it is gone. What is known from elsewhere is better.
+func (m *Manager) Located(c Contact) {
+	if p := m.connected[c.ID]; p != nil && p.direction == Inbound && len(p.contact.Addrs) == 0 {
+		p.contact = c
+	}
+}
+
 // Connected is told of the first connection to a peer. One that came in although there is no room, as several do at once, is left.
 func (m *Manager) Connected(now time.Time, id string, d Direction, ip netip.Addr, addr string) []Action {
 	p := m.known(id, now)
@@ -212,8 +219,8 @@ func (m *Manager) Disconnected(now time.Time, id string) {
 		p.failures = min(p.failures+1, mostFailures)
 	}
 	p.up, p.leaving, p.told, p.since = false, false, false, now
-	p.retry = later(p.retry, now.Add(m.wait(p)))
 	delete(m.connected, id)
+	p.retry = later(p.retry, now.Add(m.wait(p)))
 	m.places.add(p.ip, -1)
 }
 
@@ -257,15 +264,6 @@ func (m *Manager) info(now time.Time, p *peer) Info {
 		i.Addr = p.contact.Addrs[0]
 	}
 	return i
-}
-
-// Peer gives what is known of a peer.
-func (m *Manager) Peer(now time.Time, id string) (Info, bool) {
-	p := m.peers[id]
-	if p == nil {
-		return Info{}, false
-	}
-	return m.info(now, p), true
 }
 
 // Peers lists all peers that are known, by id.

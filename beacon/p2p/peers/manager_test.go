@@ -49,6 +49,20 @@ func (w *world) join(n int, d Direction, o Offers) {
 	w.m.SetOffers(w.now, name(n), o)
 }
 
+// info is what is known of a peer.
+func (w *world) info(n int) (Info, bool) {
+	p := w.m.peers[name(n)]
+	if p == nil {
+		return Info{}, false
+	}
+	return w.m.info(w.now, p), true
+}
+
+func (w *world) score(n int) float64 {
+	i, _ := w.info(n)
+	return i.Score
+}
+
 func (w *world) gone(n int) { w.m.Disconnected(w.now, name(n)) }
 
 // ids are the peers of the actions of a kind.
@@ -136,10 +150,11 @@ func TestDialsBackOff(t *testing.T) {
 		if static {
 			most = staticMost
 		}
-		if c.alone {
-			most = defaultRedialBase
-		}
 		expected := defaultRedialBase
+		if c.alone {
+			expected = defaultRedialBase / hurry
+			most = expected
+		}
 		for i, wait := range waits[1:] {
 			if wait < expected*3/4 || wait > expected*5/4+time.Second {
 				t.Errorf("%+v: dial %d after %v, want %v and a quarter more or less", c, i+1, wait, expected)
@@ -268,7 +283,7 @@ func TestScoresDecay(t *testing.T) {
 	w.join(1, Inbound, Offers{})
 	for range 3 {
 		if a := w.m.Penalise(w.now, name(1), Useless); len(a) > 0 {
-			t.Fatalf("left too early: %v at %v", a, w.m.Score(w.now, name(1)))
+			t.Fatalf("left too early: %v at %v", a, w.score(1))
 		}
 	}
 	a := w.m.Penalise(w.now, name(1), Useless)
@@ -284,7 +299,7 @@ func TestScoresDecay(t *testing.T) {
 	w.wantRefused(1, Inbound, ErrBanned) // -11
 	w.pass(halfLife)
 	w.join(1, Inbound, Offers{})
-	if s := w.m.Score(w.now, name(1)); math.Abs(s+5.5) > 0.01 {
+	if s := w.score(1); math.Abs(s+5.5) > 0.01 {
 		t.Errorf("score %v after two half-lives of -22, want -5.5", s)
 	}
 }
@@ -553,6 +568,46 @@ func TestGoodPeersAreRemembered(t *testing.T) {
 	}
 }
 
+// Bans outlast a restart, with how often there was one before, but never longer than the longest, and not for trusted peers.
+func TestBansAreRemembered(t *testing.T) {
+	before := newWorld(t, Config{})
+	for n := range MostBans + 5 {
+		before.m.Penalise(before.now, name(n), Fatal)
+		before.pass(time.Millisecond)
+	}
+	before.pass(time.Hour + 3*time.Second) // the first ones are over
+	before.m.Penalise(before.now, name(0), Fatal)
+	if bans := before.m.Bans(before.now); len(bans) != 1 || bans[0].ID != name(0) || bans[0].Repeats != 2 || !bans[0].Until.Equal(before.now.Add(2*time.Hour)) {
+		t.Fatalf("bans are %v", bans)
+	}
+	for n := range MostBans + 5 {
+		before.m.Penalise(before.now, name(n+1), Fatal)
+	}
+	bans := before.m.Bans(before.now)
+	if len(bans) != MostBans || bans[0].Until.Before(bans[MostBans-1].Until) {
+		t.Fatalf("%d bans, the first until %v, the last until %v", len(bans), bans[0].Until, bans[MostBans-1].Until)
+	}
+
+	after := newWorld(t, Config{Trusted: []string{name(1)}})
+	after.now = before.now.Add(time.Hour + time.Minute)
+	for _, b := range append(bans[:3:3], Ban{name(1), after.now.Add(time.Hour), 1}, Ban{name(2), after.now.Add(1e6 * time.Hour), -7}, Ban{name(3), after.now.Add(-time.Hour), 1}) {
+		after.m.Restore(after.now, b)
+	}
+	after.wantRefused(0, Inbound, ErrBanned)
+	after.wantRefused(2, Inbound, ErrBanned)
+	after.wantRefused(1, Inbound, nil)
+	after.wantRefused(3, Inbound, nil)
+	after.pass(time.Hour)
+	after.wantRefused(0, Inbound, nil)
+	after.m.Penalise(after.now, name(0), Fatal)
+	if until := after.m.Bans(after.now)[0].Until; !until.Equal(after.now.Add(32 * time.Hour).Add(-time.Hour)) {
+		t.Errorf("the longest ban lasts until %v, it is %v", until, after.now)
+	}
+	if i, _ := after.info(0); !i.BannedUntil.Equal(after.now.Add(4 * time.Hour)) {
+		t.Errorf("the third ban lasts until %v, it is %v", i.BannedUntil, after.now)
+	}
+}
+
 // The table is bounded, and what is forgotten is what is missed least.
 func TestWhatIsKnownIsBounded(t *testing.T) {
 	w := newWorld(t, Config{})
@@ -569,11 +624,11 @@ func TestWhatIsKnownIsBounded(t *testing.T) {
 		t.Errorf("%d are known, want %d", n, mostKnown)
 	}
 	for _, n := range []int{60_000, 50_000, 50_001} {
-		if _, ok := w.m.Peer(w.now, name(n)); !ok {
+		if _, ok := w.info(n); !ok {
 			t.Errorf("%s is forgotten", name(n))
 		}
 	}
-	if _, ok := w.m.Peer(w.now, name(50_002)); ok {
+	if _, ok := w.info(50_002); ok {
 		t.Error("one that cannot be dialled is kept before those that can")
 	}
 }
@@ -627,7 +682,7 @@ func TestRandomHistories(t *testing.T) {
 			case 4:
 				m.Disconnected(now, id)
 			case 5:
-				do(m.Penalise(now, id, Offence(rapid.IntRange(0, 5).Draw(t, "offence"))))
+				do(m.Penalise(now, id, Offence(rapid.IntRange(0, int(offences)+1).Draw(t, "offence"))))
 			case 6:
 				m.SetOffers(now, id, Offers{Columns: bits(uint64(n % 3))})
 			case 7:

@@ -16,6 +16,8 @@ const (
 	Useless
 	// Wrong is a message that breaks a rule of the protocol.
 	Wrong
+	// Unheard is a peer whose gossip is not listened to any more. It is left.
+	Unheard
 	// Fatal is what nobody does by mistake. The peer is banned.
 	Fatal
 	offences
@@ -33,6 +35,7 @@ var offenceTable = [offences]offenceRow{
 	Slow:    {"slow", 2},
 	Useless: {"useless", 5},
 	Wrong:   {"wrong", 10},
+	Unheard: {"unheard", -leaveBelow},
 	Fatal:   {"fatal", worst},
 }
 
@@ -94,12 +97,4 @@ func (m *Manager) Penalise(now time.Time, id string, o Offence) []Action {
 		return m.leave(now, p, GoodbyeBadScore, "score too low after: "+o.String())
 	}
 	return nil
-}
-
-// Score is what is thought of a peer, from 0 for the best to -100.
-func (m *Manager) Score(now time.Time, id string) float64 {
-	if p := m.peers[id]; p != nil {
-		return p.score.at(now)
-	}
-	return 0
 }

@@ -1,7 +1,6 @@
 package nodestest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +23,7 @@ type Post struct {
 	At   time.Time
 }
 
-// Answer answers a request; a code other than 200 is an error whose message is the body.
+// Answer answers a request; a code of 400 and above is an error, whose message is the answer where that is no JSON object itself.
 type Answer func(r *http.Request, body []byte) (code int, answer string)
 
 // Node is a beacon node. Fields are set before it is used, or with Set.
@@ -114,7 +113,7 @@ func (n *Node) Asked(path string) int {
 
 // Head tells all event streams of a head.
 func (n *Node) Head(slot types.Slot, block, previous, current types.Root) {
-	event := fmt.Sprintf("event: head\ndata: {\"slot\":\"%d\",\"block\":\"%v\",\"previous_duty_dependent_root\":\"%v\",\"current_duty_dependent_root\":\"%v\"}\n\n",
+	event := fmt.Sprintf("event: head\ndata: {\"slot\":\"%d\",\"block\":\"%v\",\"previous_duty_dependent_root\":\"%v\",\"current_duty_dependent_root\":\"%v\",\"execution_optimistic\":false}\n\n",
 		slot, block, previous, current)
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -152,7 +151,7 @@ func (n *Node) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	code, answer := n.answer(r, body, state)
-	if code != http.StatusOK {
+	if code >= http.StatusBadRequest && !strings.HasPrefix(answer, "{") {
 		text, err := json.Marshal(map[string]any{"code": code, "message": answer})
 		if err != nil {
 			return nil, err
@@ -160,7 +159,8 @@ func (n *Node) RoundTrip(r *http.Request) (*http.Response, error) {
 		answer = string(text)
 	}
 	return &http.Response{
-		StatusCode: code, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader([]byte(answer))), Request: r,
+		StatusCode: code, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)), ContentLength: int64(len(answer)),
+		Request: r,
 	}, nil
 }
 

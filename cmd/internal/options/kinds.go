@@ -1,4 +1,4 @@
-package main
+package options
 
 import (
 	"bytes"
@@ -12,71 +12,73 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cresset/cresset/beacon/node"
 	"github.com/cresset/cresset/beacon/types"
 )
 
-// kind is a way to write values. What is not of the kind is refused with want, which says what is allowed.
-type kind[T any] struct {
-	name  string // in the help and the documentation
-	want  string
-	parse func(string) (T, bool)
-	show  func(T) string
-	plain bool // JSON has such values itself
+// Kind is a way to write values. What is not of the kind is refused with Want, which says what is allowed.
+type Kind[T any] struct {
+	Name  string // in the help and the documentation
+	Want  string
+	Parse func(string) (T, bool)
+	Show  func(T) string
+
+	plain   bool // JSON has such values itself
+	boolean bool
 }
 
 func identity(s string) string { return s }
 
-// text is any text, such as the path of a file.
-func text(name string) kind[string] {
-	return kind[string]{name: name, want: "text without line breaks", show: identity, parse: func(s string) (string, bool) {
+// Text is any text, such as the path of a file.
+func Text(name string) Kind[string] {
+	return Kind[string]{Name: name, Want: "text without line breaks", Show: identity, Parse: func(s string) (string, bool) {
 		return s, !strings.ContainsAny(s, "\n\r\x00")
 	}}
 }
 
-// choice is one of some words.
-func choice(words ...string) kind[string] {
-	return kind[string]{name: "choice", want: "one of " + strings.Join(words, ", "), show: identity, parse: func(s string) (string, bool) {
+// Choice is one of some words.
+func Choice(words ...string) Kind[string] {
+	return Kind[string]{Name: "choice", Want: "one of " + strings.Join(words, ", "), Show: identity, Parse: func(s string) (string, bool) {
 		return s, slices.Contains(words, s)
 	}}
 }
 
-func boolean() kind[bool] {
-	return kind[bool]{name: "boolean", want: "true or false", show: strconv.FormatBool, plain: true, parse: func(s string) (bool, bool) {
+// Boolean is true or false.
+func Boolean() Kind[bool] {
+	return Kind[bool]{boolean: true, Name: "boolean", Want: "true or false", Show: strconv.FormatBool, plain: true, Parse: func(s string) (bool, bool) {
 		return s == "true", s == "true" || s == "false"
 	}}
 }
 
-// number is a whole number between two bounds, both included.
-func number(low, high uint64) kind[uint64] {
+// Number is a whole number between two bounds, both included.
+func Number(low, high uint64) Kind[uint64] {
 	show := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	want := fmt.Sprintf("a whole number from %d to %d", low, high)
-	return kind[uint64]{name: "number", want: want, show: show, plain: true, parse: func(s string) (uint64, bool) {
+	return Kind[uint64]{Name: "number", Want: want, Show: show, plain: true, Parse: func(s string) (uint64, bool) {
 		n, err := strconv.ParseUint(s, 10, 64)
 		return n, err == nil && n >= low && n <= high
 	}}
 }
 
-// port is a port to listen on.
-func port() kind[uint16] {
+// Port is a port to listen on.
+func Port() Kind[uint16] {
 	show := func(n uint16) string { return strconv.FormatUint(uint64(n), 10) }
-	return kind[uint16]{name: "port", want: "a port from 1 to 65535", show: show, plain: true, parse: func(s string) (uint16, bool) {
+	return Kind[uint16]{Name: "port", Want: "a port from 1 to 65535", Show: show, plain: true, Parse: func(s string) (uint16, bool) {
 		n, err := strconv.ParseUint(s, 10, 16)
 		return uint16(n), err == nil && n > 0
 	}}
 }
 
-// duration is what time.ParseDuration reads, such as -3h2m.
-func duration() kind[time.Duration] {
-	return kind[time.Duration]{name: "duration", want: "a duration such as 90s or -3h2m", show: time.Duration.String, parse: func(s string) (time.Duration, bool) {
+// Duration is what time.ParseDuration reads, such as -3h2m.
+func Duration() Kind[time.Duration] {
+	return Kind[time.Duration]{Name: "duration", Want: "a duration such as 90s or -3h2m", Show: time.Duration.String, Parse: func(s string) (time.Duration, bool) {
 		d, err := time.ParseDuration(s)
 		return d, err == nil
 	}}
 }
 
-// address is host:port to listen at, or nothing.
-func address() kind[string] {
-	return kind[string]{name: "host:port", want: "host:port such as 127.0.0.1:8008, or nothing", show: identity, parse: func(s string) (string, bool) {
+// Address is host:port to listen at, or nothing.
+func Address() Kind[string] {
+	return Kind[string]{Name: "host:port", Want: "host:port such as 127.0.0.1:8008, or nothing", Show: identity, Parse: func(s string) (string, bool) {
 		if s == "" {
 			return s, true
 		}
@@ -89,11 +91,11 @@ func address() kind[string] {
 	}}
 }
 
-// endpoint is the URL of an Engine API, or the word for the engine inside the node.
-func endpoint() kind[string] {
-	want := fmt.Sprintf("a URL such as http://127.0.0.1:8551, or %s", node.EmbeddedEngine)
-	return kind[string]{name: "URL", want: want, show: identity, parse: func(s string) (string, bool) {
-		if s == node.EmbeddedEngine {
+// URL is where a server is, such as the example, or one of some words.
+func URL(example string, words ...string) Kind[string] {
+	want := strings.Join(append([]string{"a URL such as " + example}, words...), ", or ")
+	return Kind[string]{Name: "URL", Want: want, Show: identity, Parse: func(s string) (string, bool) {
+		if slices.Contains(words, s) {
 			return s, true
 		}
 		u, err := url.Parse(s)
@@ -128,10 +130,10 @@ const (
 // unitNames are the units of sizes, each 1024 times the one before.
 func unitNames() []string { return []string{"B", "KiB", "MiB", "GiB", "TiB"} }
 
-// size is a number of bytes.
-func size() kind[uint64] {
+// Size is a number of bytes.
+func Size() Kind[uint64] {
 	want := fmt.Sprintf("a size from %s to %s such as 512MiB", showSize(minSize), showSize(maxSize))
-	return kind[uint64]{name: "size", want: want, show: showSize, parse: func(s string) (uint64, bool) {
+	return Kind[uint64]{Name: "size", Want: want, Show: showSize, Parse: func(s string) (uint64, bool) {
 		n, ok := parseSize(s)
 		return n, ok && n >= minSize && n <= maxSize
 	}}
@@ -162,15 +164,15 @@ func showSize(n uint64) string {
 	return strconv.FormatUint(n, 10) + units[unit]
 }
 
-// account is an account of the execution layer that is not the one that burns what it gets; nothing is none.
-func account() kind[types.ExecutionAddress] {
+// Account is an account of the execution layer that is not the one that burns what it gets; nothing is none.
+func Account() Kind[types.ExecutionAddress] {
 	show := func(a types.ExecutionAddress) string {
 		if a == (types.ExecutionAddress{}) {
 			return ""
 		}
 		return "0x" + hex.EncodeToString(a[:])
 	}
-	return kind[types.ExecutionAddress]{name: "account", want: "0x and 40 hexadecimal digits, not all of them 0", show: show, parse: func(s string) (a types.ExecutionAddress, ok bool) {
+	return Kind[types.ExecutionAddress]{Name: "account", Want: "0x and 40 hexadecimal digits, not all of them 0", Show: show, Parse: func(s string) (a types.ExecutionAddress, ok bool) {
 		if s == "" {
 			return a, true
 		}
@@ -184,10 +186,10 @@ func account() kind[types.ExecutionAddress] {
 	}}
 }
 
-// graffiti is text of up to 32 bytes.
-func graffiti() kind[types.Bytes32] {
+// Graffiti is text of up to 32 bytes.
+func Graffiti() Kind[types.Bytes32] {
 	show := func(g types.Bytes32) string { return string(bytes.TrimRight(g[:], "\x00")) }
-	return kind[types.Bytes32]{name: "text", want: "text of at most 32 bytes without line breaks", show: show, parse: func(s string) (g types.Bytes32, ok bool) {
+	return Kind[types.Bytes32]{Name: "text", Want: "text of at most 32 bytes without line breaks", Show: show, Parse: func(s string) (g types.Bytes32, ok bool) {
 		copy(g[:], s)
 		return g, len(s) <= len(g) && !strings.ContainsAny(s, "\n\r\x00")
 	}}

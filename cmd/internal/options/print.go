@@ -1,4 +1,4 @@
-package main
+package options
 
 import (
 	"encoding/json"
@@ -9,13 +9,16 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cresset/cresset/cmd/internal/process"
 )
 
-func (p *program) configCommand() *cobra.Command {
+// Command is the command that shows the configuration of a program.
+func (t *Table[S]) Command(out io.Writer, environ []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show the configuration",
-		Args:  noArguments,
+		Args:  NoArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	asJSON := false
@@ -23,17 +26,17 @@ func (p *program) configCommand() *cobra.Command {
 		Use:   "print",
 		Short: "Print the value of every option and where it comes from",
 		Long: "Print the value of every option and where it comes from, in the form of a file of options.\n" +
-			"Credentials in URLs are hidden. Whether the values fit together is checked when the node starts.",
-		Args: noArguments,
+			"Credentials in URLs are hidden. Whether the values fit together is checked when the program starts.",
+		Args: NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfiguration(cmd.Flags(), p.environ)
+			c, err := t.Load(cmd.Flags(), environ)
 			if err != nil {
-				return usageError(err)
+				return process.Usage(err)
 			}
 			if asJSON {
-				return c.printJSON(p.out)
+				return c.printJSON(out)
 			}
-			return c.print(p.out)
+			return c.print(out)
 		},
 	}
 	show.Flags().BoolVar(&asJSON, "json", false, "one array of objects with name, value, source and place")
@@ -42,28 +45,28 @@ func (p *program) configCommand() *cobra.Command {
 }
 
 // print writes a file of options that says where each value comes from. What is not set, or cannot stand in a file, is a comment.
-func (c *configuration) print(out io.Writer) error {
+func (c *Configuration[S]) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	group := ""
-	for _, o := range c.table {
-		if o.group != group {
+	for _, o := range c.table.Options {
+		if o.Group != group {
 			if group != "" {
 				fmt.Fprintln(w)
 			}
-			group = o.group
+			group = o.Group
 			fmt.Fprintf(w, "# %s\n", group)
 		}
-		value, err := asYAML(o.value(&c.settings))
+		value, err := asYAML(o.value(&c.Settings))
 		if err != nil {
-			return fmt.Errorf("print %s: %w", o.name, err)
+			return fmt.Errorf("print %s: %w", o.Name, err)
 		}
-		from := c.sources[o.name]
-		unset := from.layer == layerDefault && o.fallback == ""
-		line := o.name + ": " + value
+		from := c.sources[o.Name]
+		unset := from.layer == layerDefault && o.Fallback == ""
+		line := o.Name + ": " + value
 		switch {
 		case unset:
-			line = "# " + o.name + ": not set"
-		case o.name == "config":
+			line = "# " + o.Name + ": not set"
+		case o.Name == ConfigOption:
 			line = "# " + line
 		}
 		fmt.Fprintf(w, "%s\t# %v\n", line, from)
@@ -86,7 +89,7 @@ func asYAML(value any) (string, error) {
 }
 
 // printJSON writes what print does for programs.
-func (c *configuration) printJSON(out io.Writer) error {
+func (c *Configuration[S]) printJSON(out io.Writer) error {
 	type row struct {
 		Name   string `json:"name"`
 		Value  any    `json:"value"`
@@ -94,9 +97,9 @@ func (c *configuration) printJSON(out io.Writer) error {
 		Place  string `json:"place,omitempty"`
 	}
 	var rows []row
-	for _, o := range c.table {
-		from := c.sources[o.name]
-		rows = append(rows, row{o.name, o.value(&c.settings), from.layer, from.place})
+	for _, o := range c.table.Options {
+		from := c.sources[o.Name]
+		rows = append(rows, row{o.Name, o.value(&c.Settings), from.layer, from.place})
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
@@ -104,21 +107,21 @@ func (c *configuration) printJSON(out io.Writer) error {
 	return encoder.Encode(rows)
 }
 
-// documentation is the table of options as docs/configuration.md shows it.
-func documentation(table []option) string {
+// Documentation is the table of options as the pages of documentation show it.
+func (t *Table[S]) Documentation() string {
 	var b strings.Builder
 	group := ""
-	for i := range table {
-		o := &table[i]
-		if o.group != group {
-			group = o.group
+	for i := range t.Options {
+		o := &t.Options[i]
+		if o.Group != group {
+			group = o.Group
 			fmt.Fprintf(&b, "\n### %s%s\n\n| option | variable | kind | default | |\n|---|---|---|---|---|\n", strings.ToUpper(group[:1]), group[1:])
 		}
 		fallback := "none"
-		if o.fallback != "" {
-			fallback = "`" + o.fallback + "`"
+		if o.Fallback != "" {
+			fallback = "`" + o.Fallback + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", o.name, o.variable(), o.kind, fallback, o.help)
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", o.Name, t.Variable(o), o.kind, fallback, o.Help)
 	}
 	return b.String()
 }

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"io"
@@ -11,10 +11,16 @@ import (
 	"golang.org/x/term"
 )
 
-// newLog makes the logger that the settings ask for. On a terminal lines are coloured, unless NO_COLOR is set (no-color.org).
-func newLog(out io.Writer, s *settings, environ []string) *slog.Logger {
+// Logs is how a program logs.
+type Logs struct {
+	Level  string // debug, info, warn or error
+	Format string // text, json, or auto: coloured on a terminal, text elsewhere
+}
+
+// New makes the logger. On a terminal lines are coloured, unless NO_COLOR is set (no-color.org).
+func (l Logs) New(out io.Writer, environ []string) *slog.Logger {
 	var level slog.Level
-	switch s.logLevel {
+	switch l.Level {
 	case "debug":
 		level = slog.LevelDebug
 	case "warn":
@@ -24,9 +30,9 @@ func newLog(out io.Writer, s *settings, environ []string) *slog.Logger {
 	}
 	f, isFile := out.(*os.File)
 	switch {
-	case s.logFormat == "json":
+	case l.Format == "json":
 		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
-	case s.logFormat == "auto" && isFile && term.IsTerminal(int(f.Fd())):
+	case l.Format == "auto" && isFile && term.IsTerminal(int(f.Fd())):
 		plain := slices.ContainsFunc(environ, func(entry string) bool {
 			value, found := strings.CutPrefix(entry, "NO_COLOR=")
 			return found && value != ""

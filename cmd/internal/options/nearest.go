@@ -1,4 +1,4 @@
-package main
+package options
 
 import (
 	"fmt"
@@ -22,8 +22,8 @@ func nearest(word string, words []string) string {
 	return found
 }
 
-// didYouMean is the end of an error about an unknown word; prefix stands before all of them and does not make them more alike.
-func didYouMean(prefix, word string, words []string) string {
+// DidYouMean is the end of an error about an unknown word; prefix stands before all of them and does not make them more alike.
+func DidYouMean(prefix, word string, words []string) string {
 	if near := nearest(word, words); near != "" {
 		return fmt.Sprintf(", did you mean %q?", prefix+near)
 	}

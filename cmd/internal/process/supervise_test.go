@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // A job that ends by itself is not disturbed.
 func TestSuperviseAJobThatEnds(t *testing.T) {
 	want := errors.New("why")
-	if got := supervise(t.Context(), quiet(), nil, func(context.Context) error { return want }); got != want {
+	if got := Supervise(t.Context(), quiet(), nil, Job{Run: func(context.Context) error { return want }}); got != want {
 		t.Errorf("ended with %v, want %v", got, want)
 	}
 }
@@ -30,12 +30,12 @@ func TestSuperviseAnOrderlyEnd(t *testing.T) {
 		time.AfterFunc(time.Hour, func() { signals <- syscall.SIGTERM })
 		saved := false
 		begin := time.Now()
-		err := supervise(t.Context(), quiet(), signals, func(ctx context.Context) error {
+		err := Supervise(t.Context(), quiet(), signals, Job{Name: "the node", Lost: "nothing", Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			time.Sleep(grace - time.Second)
 			saved = true
 			return nil
-		})
+		}})
 		if err != nil || !saved || time.Since(begin) != time.Hour+grace-time.Second {
 			t.Errorf("ended with %v after %v, saved %t; want no error after the hour and the time for saving", err, time.Since(begin), saved)
 		}
@@ -50,10 +50,10 @@ func TestSuperviseASecondSignal(t *testing.T) {
 		signals <- syscall.SIGTERM
 		time.AfterFunc(time.Second, func() { signals <- os.Interrupt })
 		begin := time.Now()
-		err := supervise(t.Context(), quiet(), signals, func(context.Context) error {
+		err := Supervise(t.Context(), quiet(), signals, Job{Name: "the node", Lost: "nothing", Run: func(context.Context) error {
 			<-release
 			return nil
-		})
+		}})
 		if err == nil || !strings.Contains(err.Error(), "second signal (interrupt)") || time.Since(begin) != time.Second {
 			t.Errorf("ended with %v after %v, want a second signal after 1s", err, time.Since(begin))
 		}
@@ -69,10 +69,10 @@ func TestSuperviseAJobThatHangs(t *testing.T) {
 		begin := time.Now()
 		var logged bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		err := supervise(t.Context(), log, signals, func(context.Context) error {
+		err := Supervise(t.Context(), log, signals, Job{Name: "the node", Lost: "nothing", Run: func(context.Context) error {
 			<-release
 			return nil
-		})
+		}})
 		if err == nil || !strings.Contains(err.Error(), "did not end within 10s, it hangs in ") || time.Since(begin) != grace {
 			t.Errorf("ended with %v after %v, want what hangs after %v", err, time.Since(begin), grace)
 		}

@@ -1,4 +1,4 @@
-package main
+package options
 
 import (
 	"errors"
@@ -11,18 +11,18 @@ import (
 )
 
 // flagValue collects what the command line says of an option; it is read with all other sources, so that one place refuses values.
-type flagValue struct {
-	option *option
+type flagValue[S any] struct {
+	option *Option[S]
 	values []string
 }
 
-func (v *flagValue) String() string { return "" }
+func (v *flagValue[S]) String() string { return "" }
 
 // Type is the name of the kind in the help.
-func (v *flagValue) Type() string { return strings.TrimSuffix(v.option.kind, ", repeatable") }
+func (v *flagValue[S]) Type() string { return strings.TrimSuffix(v.option.kind, ", repeatable") }
 
 // Set takes one occurrence of the flag.
-func (v *flagValue) Set(s string) error {
+func (v *flagValue[S]) Set(s string) error {
 	if len(v.values) > 0 && !v.option.list {
 		return fmt.Errorf("given a second time, first as %q", v.option.show(v.values[0]))
 	}
@@ -30,16 +30,16 @@ func (v *flagValue) Set(s string) error {
 	return nil
 }
 
-// addFlags makes a flag of every option.
-func addFlags(flags *pflag.FlagSet, table []option) {
+// AddFlags makes a flag of every option.
+func (t *Table[S]) AddFlags(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	for i := range table {
-		o := &table[i]
-		help := o.help
-		if o.fallback != "" {
-			help += " (default " + o.fallback + ")"
+	for i := range t.Options {
+		o := &t.Options[i]
+		help := o.Help
+		if o.Fallback != "" {
+			help += " (default " + o.Fallback + ")"
 		}
-		flag := flags.VarPF(&flagValue{option: o}, o.name, "", help)
+		flag := flags.VarPF(&flagValue[S]{option: o}, o.Name, "", help)
 		if o.boolean {
 			flag.NoOptDefVal = "true"
 		}
@@ -47,29 +47,29 @@ func addFlags(flags *pflag.FlagSet, table []option) {
 }
 
 // flagLayer is what the command line says.
-func flagLayer(flags *pflag.FlagSet) layer {
+func flagLayer[S any](flags *pflag.FlagSet) layer {
 	l := layer{layerFlag, map[string]given{}}
 	flags.Visit(func(f *pflag.Flag) {
-		if v, ok := f.Value.(*flagValue); ok {
+		if v, ok := f.Value.(*flagValue[S]); ok {
 			l.given[f.Name] = given{v.values, "--" + f.Name}
 		}
 	})
 	return l
 }
 
-// explainFlag says which flag may have been meant by one that does not exist.
-func explainFlag(cmd *cobra.Command, err error) error {
+// ExplainFlag says which flag may have been meant by one that does not exist.
+func ExplainFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
 		return err
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	return fmt.Errorf("%w%s", err, didYouMean("--", unknown.GetSpecifiedName(), known))
+	return fmt.Errorf("%w%s", err, DidYouMean("--", unknown.GetSpecifiedName(), known))
 }
 
-// noArguments refuses what is not a flag; what looks like a sub-command gets a suggestion.
-func noArguments(cmd *cobra.Command, args []string) error {
+// NoArguments refuses what is not a flag; what looks like a sub-command gets a suggestion.
+func NoArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
@@ -80,31 +80,31 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	for _, c := range cmd.Commands() {
 		known = append(known, c.Name())
 	}
-	return fmt.Errorf("unknown command %q for %s%s", args[0], cmd.CommandPath(), didYouMean("", args[0], known))
+	return fmt.Errorf("unknown command %q for %s%s", args[0], cmd.CommandPath(), DidYouMean("", args[0], known))
 }
 
 // environmentLayer is what the environment says. A variable that begins as ours do and is none is an error.
-func environmentLayer(environ []string, table []option) (layer, error) {
+func (t *Table[S]) environmentLayer(environ []string) (layer, error) {
 	l := layer{layerEnvironment, map[string]given{}}
 	var variables []string // without their prefix
-	for _, o := range table {
-		variables = append(variables, strings.TrimPrefix(o.variable(), variablePrefix))
+	for i := range t.Options {
+		variables = append(variables, strings.TrimPrefix(t.Variable(&t.Options[i]), t.Prefix))
 	}
 	for _, entry := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(entry, "=")
-		bare, ours := strings.CutPrefix(name, variablePrefix)
-		if !ours {
+		bare, ours := strings.CutPrefix(name, t.Prefix)
+		if !ours || slices.ContainsFunc(t.Except, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
 			continue
 		}
 		index := slices.Index(variables, bare)
 		if index < 0 {
-			return l, fmt.Errorf("environment: unknown variable %q%s", name, didYouMean(variablePrefix, bare, variables))
+			return l, fmt.Errorf("environment: unknown variable %q%s", name, DidYouMean(t.Prefix, bare, variables))
 		}
 		values := []string{value}
-		if table[index].list {
+		if t.Options[index].list {
 			values = splitList(value)
 		}
-		l.given[table[index].name] = given{values, name}
+		l.given[t.Options[index].Name] = given{values, name}
 	}
 	return l, nil
 }

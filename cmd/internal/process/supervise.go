@@ -1,8 +1,7 @@
-package main
+package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,19 +11,24 @@ import (
 	"time"
 )
 
-// grace is how long a node may take to save and end.
+// grace is how long a job may take to save and end.
 const grace = 10 * time.Second
 
-// errInterrupted is the end of a job that a signal stopped before it was done.
-var errInterrupted = errors.New("stopped by a signal")
+// Job is what a program does until it is done, or asked to end by its context.
+type Job struct {
+	Name string // such as "the node"
+	// Lost is what a job that is not waited for loses.
+	Lost string
+	Run  func(context.Context) error
+}
 
-// supervise runs a job until it ends. A first signal asks it to end, by its context, and gives it some time; a second one, or the
+// Supervise runs a job until it ends. A first signal asks it to end, by its context, and gives it some time; a second one, or the
 // end of that time, gives the job up: the caller has to end the process, for the job may still run.
-func supervise(ctx context.Context, log *slog.Logger, signals <-chan os.Signal, job func(context.Context) error) error {
+func Supervise(ctx context.Context, log *slog.Logger, signals <-chan os.Signal, job Job) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- job(ctx) }()
+	go func() { done <- job.Run(ctx) }()
 	select {
 	case err := <-done:
 		return err
@@ -38,11 +42,11 @@ func supervise(ctx context.Context, log *slog.Logger, signals <-chan os.Signal, 
 	case err := <-done:
 		return err
 	case s := <-signals:
-		return fmt.Errorf("ended at once by a second signal (%v), what was not yet saved is imported again at the next start", s)
+		return fmt.Errorf("ended at once by a second signal (%v), %s", s, job.Lost)
 	case <-timer.C:
 		stacks := allStacks()
-		log.Debug("all goroutines of a node that does not end", "stacks", stacks)
-		return fmt.Errorf("the node did not end within %v, it hangs in %s; --log-level debug shows all goroutines", grace, hanging(stacks))
+		log.Debug("all goroutines of a program that does not end", "stacks", stacks)
+		return fmt.Errorf("%s did not end within %v, it hangs in %s; --log-level debug shows all goroutines", job.Name, grace, hanging(stacks))
 	}
 }
 
