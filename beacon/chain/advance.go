@@ -18,18 +18,19 @@ func (c *Chain) advance(ctx context.Context) error {
 	dueOf := func(slot types.Slot) time.Time {
 		return c.clock.StartOf(slot).Add(-c.clock.SlotDuration() / advanceBefore)
 	}
-	for {
-		next := c.clock.CurrentSlot() + 1
-		if !c.clock.Now().Before(dueOf(next)) {
-			next++
-		}
+	for last := c.clock.CurrentSlot(); ; { // its own state is there, or comes with its block
+		next := last + 1
 		err := c.clock.WaitFor(ctx, func() time.Time {
-			next = min(next, c.clock.CurrentSlot()+2) // less than before once the clock was set back
+			now := c.clock.CurrentSlot()
+			if next = max(next, now); next > now+2 { // the clock was set back
+				next = now + 1
+			}
 			return dueOf(next)
 		})
 		if err != nil {
 			return err
 		}
+		last = next
 		if err := c.advanceHead(ctx, next); err != nil && ctx.Err() == nil && !errors.Is(err, ErrUnknownBlock) {
 			c.log.Warn("the head's state could not be brought to the next slot ahead of time", "slot", next, "error", err)
 		}

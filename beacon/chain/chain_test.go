@@ -264,3 +264,13 @@ func TestDescendantsOfARejectedBlockAreRejected(t *testing.T) {
 		t.Fatalf("got %v, want a rejection", err)
 	}
 }
+
+// A node that starts late in a slot is ready for the block of the next one.
+func TestTheHeadsStateIsBroughtForwardByANodeThatStartsLateInASlot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Electra, nil)
+	w.shut()
+	w.time.Set(w.clock.StartOf(0).Add(w.clock.SlotDuration() * 9 / 10))
+	check(t, w.open())
+	w.until("the state is that of the next slot", func() bool { return w.states.latest(w.Snapshot().Head.Root, 1).Slot == 1 })
+}
