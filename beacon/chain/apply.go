@@ -13,15 +13,13 @@ import (
 
 // submitBlocks has the writer apply blocks, each the parent of the next.
 func (c *Chain) submitBlocks(ctx context.Context, blocks []*VerifiedBlock) (Outcome, error) {
-	var outcome Outcome // the writer's, who may still write them when do gave up
-	var err error
-	if run := c.do(ctx, c.inbox.urgent, func() { outcome, err = c.applyBlocks(blocks) }); run != nil {
-		return 0, run
-	}
-	for _, v := range blocks {
-		c.retry(c.deferred.take(condition{kind: waitBlock, root: v.in.root}))
-	}
-	return outcome, err
+	return ask(ctx, c, c.inbox.urgent, func() (Outcome, error) {
+		outcome, err := c.applyBlocks(blocks)
+		for _, v := range blocks {
+			c.retry(c.deferred.take(condition{kind: waitBlock, root: v.in.root}))
+		}
+		return outcome, err
+	})
 }
 
 // applyBlocks applies verified blocks and commits them in one batch. Only the writer calls it.
@@ -173,13 +171,11 @@ func (c *Chain) commit(batch *store.Batch, durable bool) error {
 
 // submitPayload has the writer apply a payload.
 func (c *Chain) submitPayload(ctx context.Context, v *VerifiedPayload) (Outcome, error) {
-	var outcome Outcome
-	var err error
-	if run := c.do(ctx, c.inbox.urgent, func() { outcome, err = c.applyPayload(v) }); run != nil {
-		return 0, run
-	}
-	c.retry(c.deferred.take(condition{kind: waitBlock, root: v.in.signed.Message.BeaconBlockRoot}))
-	return outcome, err
+	return ask(ctx, c, c.inbox.urgent, func() (Outcome, error) {
+		outcome, err := c.applyPayload(v)
+		c.retry(c.deferred.take(condition{kind: waitBlock, root: v.in.signed.Message.BeaconBlockRoot}))
+		return outcome, err
+	})
 }
 
 // applyPayload applies a verified payload and commits it.

@@ -28,22 +28,17 @@ func (c *Chain) BuildPayload(ctx context.Context, on types.Root, fork params.For
 		return engine.PayloadID{}, err
 	}
 	defer func() { <-n.turn }()
-	var u headUpdate
-	var reorg bool
-	var failed error
-	if err := c.do(ctx, c.inbox.urgent, func() { u, reorg, failed = c.buildingOn(on) }); err != nil {
+	b, err := ask(ctx, c, c.inbox.urgent, func() (building, error) { return c.buildingOn(on) })
+	if err != nil {
 		return engine.PayloadID{}, err
-	}
-	if failed != nil {
-		return engine.PayloadID{}, failed
 	}
 	call, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()
-	status, id, err := c.engine.ForkchoiceUpdated(call, fork, u.state, attributes)
+	status, id, err := c.engine.ForkchoiceUpdated(call, fork, b.state, attributes)
 	if err != nil {
 		return engine.PayloadID{}, fmt.Errorf("%w: %w", ErrEngine, err)
 	}
-	if reorg {
+	if b.reorg {
 		n.mu.Lock() // the head is told again unless the block replaces it
 		n.mu.due, n.mu.sent = true, headUpdate{}
 		n.mu.Unlock()
@@ -54,19 +49,26 @@ func (c *Chain) BuildPayload(ctx context.Context, on types.Root, fork params.For
 	return *id, nil
 }
 
+// building is what the execution client is told to build on, and whether that is the parent of the head, which the block is to replace.
+type building struct {
+	headUpdate
+	reorg bool
+}
+
 // buildingOn is what the execution client is told to build on a block. Only the writer calls it.
-func (c *Chain) buildingOn(on types.Root) (u headUpdate, reorg bool, err error) {
-	u = c.headUpdate()
+func (c *Chain) buildingOn(on types.Root) (building, error) {
+	u := c.headUpdate()
 	switch head := c.w.headBlock; {
 	case u != (headUpdate{}) && head.Root == on:
-		return u, false, nil
+		return building{headUpdate: u}, nil
 	case u == (headUpdate{}) || head.ParentRoot != on:
-		return u, false, fmt.Errorf("%w: to %v, not %v", ErrHeadMoved, head.Root, on)
+		return building{}, fmt.Errorf("%w: to %v, not %v", ErrHeadMoved, head.Root, on)
 	}
-	u.root = on
-	if u.state.Head, err = c.w.fc.ExecutionBlockHash(forkchoice.Node{Root: on}); err != nil {
-		return u, false, err
+	hash, err := c.w.fc.ExecutionBlockHash(forkchoice.Node{Root: on})
+	if err != nil {
+		return building{}, err
 	}
+	u.root, u.state.Head = on, hash
 	u.state.Safe = u.state.Finalized // the safe one may be the block that is to be replaced
-	return u, true, nil
+	return building{u, true}, nil
 }

@@ -274,3 +274,28 @@ func TestTheHeadsStateIsBroughtForwardByANodeThatStartsLateInASlot(t *testing.T)
 	check(t, w.open())
 	w.until("the state is that of the next slot", func() bool { return w.states.latest(w.Snapshot().Head.Root, 1).Slot == 1 })
 }
+
+// Who gives up waiting for the writer sees nothing of what the writer does after that, and the writer does it all the same.
+func TestWhoGivesUpWaitingForTheWriterSeesNothingOfIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Electra, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, goOn, answered := make(chan struct{}), make(chan struct{}), errors.New("answered")
+	go func() { <-begun; cancel() }()
+	value, err := ask(ctx, w.Chain, w.inbox.urgent, func() (int, error) {
+		close(begun)
+		<-goOn
+		return 1, answered
+	})
+	if value != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %d, %v", value, err)
+	}
+	close(goOn)
+	if value, err = ask(t.Context(), w.Chain, w.inbox.urgent, func() (int, error) { return 2, answered }); value != 2 || err != answered {
+		t.Errorf("waited for: %d, %v", value, err)
+	}
+	w.shut()
+	if value, err = ask(t.Context(), w.Chain, w.inbox.urgent, func() (int, error) { return 3, nil }); value != 0 || !errors.Is(err, ErrStopped) {
+		t.Errorf("after the end: %d, %v", value, err)
+	}
+}

@@ -63,20 +63,16 @@ func (c *Chain) ApplyPayloadAttestations(ctx context.Context, votes []*gossip.Ch
 
 // applyPayloadVotes counts votes, and gives why some do not count.
 func (c *Chain) applyPayloadVotes(ctx context.Context, messages ...*types.PayloadAttestationMessage) (refused, err error) {
-	var why error // the writer's, who may still write it when do gave up
-	run := c.do(ctx, c.inbox.votes, func() {
+	return ask(ctx, c, c.inbox.votes, func() (refused, _ error) {
 		c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
 		for _, m := range messages {
-			why = errors.Join(why, c.w.fc.OnPayloadAttestationMessage(payloadVote(&m.Data, m.ValidatorIndex), false))
+			refused = errors.Join(refused, c.w.fc.OnPayloadAttestationMessage(payloadVote(&m.Data, m.ValidatorIndex), false))
 		}
 		if c.buildOnFull() != c.Snapshot().BuildOnFull {
 			c.publish()
 		}
+		return refused, nil
 	})
-	if run != nil {
-		return nil, run
-	}
-	return why, nil
 }
 
 // OwnColumns makes columns that this node computed one that can be kept: from blobs of its execution client, which are not verified, or from

@@ -95,14 +95,12 @@ type TreeBlock struct {
 
 // Tree copies fork choice for whoever wants to look at it. It waits for its turn behind the votes.
 func (c *Chain) Tree(ctx context.Context) (*Tree, error) {
-	t := new(Tree)
-	var err error
-	run := c.do(ctx, c.inbox.votes, func() {
-		var nodes []forkchoice.NodeInfo
-		if nodes, err = c.w.fc.Nodes(); err != nil {
-			return
+	t, err := ask(ctx, c, c.inbox.votes, func() (*Tree, error) {
+		nodes, err := c.w.fc.Nodes()
+		if err != nil {
+			return nil, err
 		}
-		t.Justified, t.Finalized = c.w.fc.JustifiedCheckpoint(), c.w.fc.FinalizedCheckpoint()
+		t := &Tree{Justified: c.w.fc.JustifiedCheckpoint(), Finalized: c.w.fc.FinalizedCheckpoint()}
 		for _, n := range nodes {
 			if last := len(t.Blocks) - 1; last >= 0 && t.Blocks[last].Root == n.Root {
 				t.Blocks[last].Nodes = append(t.Blocks[last].Nodes, n)
@@ -111,10 +109,8 @@ func (c *Chain) Tree(ctx context.Context) (*Tree, error) {
 			info, _ := c.w.fc.Block(n.Root)
 			t.Blocks = append(t.Blocks, TreeBlock{info.Block, []forkchoice.NodeInfo{n}})
 		}
+		return t, nil
 	})
-	if run != nil {
-		return nil, run
-	}
 	if err != nil {
 		return nil, fmt.Errorf("look at fork choice: %w", err)
 	}

@@ -51,25 +51,39 @@ func (c *Chain) write(ctx context.Context) error {
 
 // do has the writer run a function and waits until it did.
 func (c *Chain) do(ctx context.Context, inbox chan<- func(), f func()) error {
-	done := make(chan struct{})
+	_, err := ask(ctx, c, inbox, func() (struct{}, error) { f(); return struct{}{}, nil })
+	return err
+}
+
+// ask has the writer run a function and gives what that returns. Who gives up waiting, as the context ended or the chain did, sees nothing of what
+// the writer may still do.
+func ask[T any](ctx context.Context, c *Chain, inbox chan<- func(), f func() (T, error)) (none T, err error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	done := make(chan answer, 1)
 	select {
-	case inbox <- func() { defer close(done); f() }:
+	case inbox <- func() {
+		value, err := f()
+		done <- answer{value, err}
+	}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return none, ctx.Err()
 	case <-c.stopped:
-		return ErrStopped
+		return none, ErrStopped
 	}
 	select {
-	case <-done:
-		return nil
+	case a := <-done:
+		return a.value, a.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return none, ctx.Err()
 	case <-c.stopped:
 		select {
-		case <-done: // it was the last that the writer ran
-			return nil
+		case a := <-done: // it was the last that the writer ran
+			return a.value, a.err
 		default:
-			return ErrStopped
+			return none, ErrStopped
 		}
 	}
 }
@@ -128,22 +142,16 @@ func (c *Chain) fail(err error) {
 // the slot's tick, so that it counts the votes of the slot before itself.
 // Spec: get_proposer_head (phase0; modified gloas).
 func (c *Chain) ProposerHead(ctx context.Context, slot types.Slot) (forkchoice.Node, error) {
-	var node forkchoice.Node
-	var err error
-	run := c.do(ctx, c.inbox.urgent, func() {
+	node, err := ask(ctx, c, c.inbox.urgent, func() (forkchoice.Node, error) {
 		c.w.fc.OnTick(c.clock.MillisecondsSinceGenesis())
 		c.releaseVotes()
 		c.updateHead("proposal")
-		if node, err = c.w.fc.GetHead(); err != nil {
-			return
+		node, err := c.w.fc.GetHead()
+		if err != nil || c.w.fc.ProposerBoostRoot() == node.Root {
+			return node, err
 		}
-		if c.w.fc.ProposerBoostRoot() != node.Root {
-			node, err = c.w.fc.GetProposerHead(node, slot)
-		}
+		return c.w.fc.GetProposerHead(node, slot)
 	})
-	if run != nil {
-		return forkchoice.Node{}, run
-	}
 	if err != nil {
 		return forkchoice.Node{}, fmt.Errorf("head to build slot %d on: %w", slot, err)
 	}
