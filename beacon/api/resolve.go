@@ -122,11 +122,11 @@ func (c *call) optimistic(s *chain.Snapshot, b *chain.Block) bool {
 			return s.Optimistic
 		}
 	}
-	// A Gloas block without a verified payload of its own rests on the one that it builds on.
+	// A Gloas block whose own payload is not there, or is invalid, rests on the one that it builds on.
 	hash := b.ExecutionBlockHash
 	for x := b; x != nil; x = x.Parent() {
 		status := x.ExecutionStatus()
-		if x.ExecutionBlockHash == hash && status != forkchoice.Irrelevant {
+		if x.ExecutionBlockHash == hash && status != forkchoice.Irrelevant && status != forkchoice.Invalid {
 			return status == forkchoice.Optimistic
 		}
 		if x == b {

@@ -14,6 +14,7 @@ import (
 	"github.com/cresset/cresset/beacon/simnet"
 	"github.com/cresset/cresset/beacon/ssz"
 	"github.com/cresset/cresset/beacon/types"
+	"github.com/cresset/cresset/forkchoice"
 )
 
 const states = "/eth/v1/beacon/states/"
@@ -268,6 +269,27 @@ func TestOptimisticAnswersSaySo(t *testing.T) {
 		if len(tree.Nodes) != 6 {
 			t.Errorf("%d nodes, want 6", len(tree.Nodes))
 		}
+	}
+}
+
+// A block whose own payload is invalid rests on the one that it builds on, and is as optimistic as that.
+func TestABlockWithoutItsInvalidPayloadIsAsOptimisticAsItsParent(t *testing.T) {
+	t.Parallel()
+	for _, verified := range []bool{true, false} {
+		w := newSimnet(t, params.Gloas)
+		w.grow(3)
+		w.engine.syncing.Store(!verified)
+		w.grow(5)
+		_, empty, err := w.net.BlockOf(w.tip(), 6, simnet.Content{Votes: w.votes})
+		check(t, err)
+		w.engine.syncing.Store(true)
+		w.engine.invalid.Store(&empty.Payload.Message.Payload.BlockHash)
+		w.step(w.tip(), 6, simnet.Content{})
+		w.until("the payload is left", func() bool { return w.chain.Snapshot().HeadPayload == forkchoice.Empty })
+		w.step(empty, 7, simnet.Content{})
+		w.get("/eth/v1/beacon/headers/7").flagged(true, false)
+		w.get("/eth/v1/beacon/headers/6").flagged(!verified, false)
+		w.get("/eth/v1/beacon/headers/5").flagged(!verified, false)
 	}
 }
 

@@ -38,8 +38,11 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// believer is an execution client that finds every payload valid, or has seen none yet, or is away.
-type believer struct{ syncing, away atomic.Bool }
+// believer is an execution client that finds every payload valid, or has seen none yet, or is away. It may have one head that it calls invalid.
+type believer struct {
+	syncing, away atomic.Bool
+	invalid       atomic.Pointer[types.Hash32]
+}
 
 func (b *believer) status() engine.PayloadStatus {
 	if b.syncing.Load() {
@@ -55,7 +58,10 @@ func (b *believer) NewPayload(context.Context, params.Fork, *transition.NewPaylo
 	return b.status(), nil
 }
 
-func (b *believer) ForkchoiceUpdated(context.Context, params.Fork, engine.ForkchoiceState, *engine.PayloadAttributes) (engine.PayloadStatus, *engine.PayloadID, error) {
+func (b *believer) ForkchoiceUpdated(_ context.Context, _ params.Fork, s engine.ForkchoiceState, _ *engine.PayloadAttributes) (engine.PayloadStatus, *engine.PayloadID, error) {
+	if invalid := b.invalid.Load(); invalid != nil && *invalid == s.Head {
+		return engine.PayloadStatus{Status: engine.Invalid}, nil, nil
+	}
 	return b.status(), nil, nil
 }
 

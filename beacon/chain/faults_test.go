@@ -192,6 +192,30 @@ func TestAnInvalidBranchIsLeft(t *testing.T) {
 	}
 }
 
+// TestAnInvalidBranchIsLeftForWhatIsSaidOfItsChild has the execution client say that a branch is invalid where it is asked for the payload of a new
+// block on it, and not where it is told the head.
+func TestAnInvalidBranchIsLeftForWhatIsSaidOfItsChild(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, params.Fulu, nil)
+	good, votes := w.grow(w.net.Genesis(), nil, 1, 9)
+	w.until("the head is verified", func() bool { return !w.Snapshot().Optimistic })
+	w.mock.SetFaults(mock.Faults{Syncing: true})
+	bad, _ := w.grow(good, votes, 10, 12)
+	w.mock.SetFaults(mock.Faults{InvalidFrom: payloadHash(w, 10), Methods: []string{"engine_forkchoiceUpdatedV3"}, Wrong: mock.Failed})
+	child, _, err := w.net.Block(bad, 13, nil, "")
+	check(t, err)
+	w.at(13, 100)
+	if s := w.Snapshot(); s.Head.Root != bad.Root {
+		t.Fatalf("head is of slot %d before the child comes, want 12", s.Head.Slot)
+	}
+	if outcome, err := w.ImportBlock(context.Background(), child, Gossip); !errors.Is(err, ErrInvalidPayload) {
+		t.Errorf("a block on an invalid payload was %v, %v", outcome, err)
+	}
+	if s := w.Snapshot(); s.Head.Root != good.Root || s.Optimistic {
+		t.Errorf("head is of slot %d, optimistic %v, want the last valid one of slot 9", s.Head.Slot, s.Optimistic)
+	}
+}
+
 // TestABlockIsLeftWithoutItsInvalidPayload has the execution client call the payload of the last block invalid, on which nothing builds yet. The head is the
 // block without it at once, and is not optimistic; what builds on the payload is refused and does not wait for it.
 func TestABlockIsLeftWithoutItsInvalidPayload(t *testing.T) {
