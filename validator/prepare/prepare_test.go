@@ -132,3 +132,40 @@ func TestTells(t *testing.T) {
 		}
 	})
 }
+
+// A clock that was far ahead and is set right has nodes told in the next slot, and not when the time comes again that the clock had shown.
+func TestTellsAgainOnceTheClockIsSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spec := params.Minimal()
+		start := time.Now()
+		fake := nodestest.New(spec, start, types.Root{7})
+		beacon := nodes.New(nodes.Config{Spec: spec, Log: slog.New(slog.DiscardHandler), Clients: []*apiclient.Client{fake.Client("node")}})
+		if _, err := beacon.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		source := new(nodestest.Clock)
+		source.Set(100 * spec.SlotDuration())
+		p := New(Config{Duties: &validators{list: []apiclient.ValidatorOf{{Index: 1}}, slot: 1 << 20}, Default: address(0x22), Tools: duties.Tools{
+			Spec: spec, Clock: clock.New(clock.Config{Spec: spec, GenesisTime: uint64(start.Unix()), Source: source}), Nodes: beacon, Log: slog.New(slog.DiscardHandler),
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = p.Run(ctx) // ends with the context
+		}()
+		time.Sleep(spec.SlotDuration() / 2)
+		synctest.Wait()
+		if got := len(fake.Posts(preparePath)); got != 1 {
+			t.Errorf("told %d times at first, want once", got)
+		}
+		source.Set(0)
+		time.Sleep(spec.SlotDuration())
+		synctest.Wait()
+		if got := len(fake.Posts(preparePath)); got != 2 {
+			t.Errorf("told %d times in the slot after the clock was set back, want twice", got)
+		}
+		cancel()
+		<-ended
+	})
+}
