@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -272,6 +273,40 @@ func TestABlockWithTooManyBlobsIsNotTaken(t *testing.T) {
 	n.wantDropped(b, "wrong")
 	if said := b.saidOf("wrong"); !strings.Contains(said, "4096 blobs") {
 		t.Errorf("of the wrong one it is said %q", said)
+	}
+}
+
+// A column with another number of cells than its block has blobs is refused before its proofs are looked at.
+func TestAColumnWithAnotherNumberOfCellsIsRefused(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, "fulu")
+	source, empty := n.node("right", nil), n.node("empty", nil)
+	n.grow(source)
+	n.serve(source, nil)
+	n.serve(&node{source.Chain, "wrong", source.store}, func(h map[reqresp.Method]reqresp.Handler) {
+		h[reqresp.ColumnsByRangeV1] = reqresp.On(func(ctx context.Context, call *reqresp.Call, r *reqresp.ColumnsByRange) error {
+			for slot := r.StartSlot; uint64(slot-r.StartSlot) < r.Count; slot++ {
+				for _, c := range n.r.Columns[slot] {
+					wrong := *c
+					wrong.Column = append(slices.Clone(c.Column), c.Column[0])
+					if slices.Contains(r.Columns, c.Index) {
+						return call.Send(ctx, slot, ssz.Container(&wrong))
+					}
+				}
+			}
+			return nil
+		})
+	})
+	d, b := n.drive(empty, nil)
+	d.SetPeer("wrong", n.status(source))
+	n.until("the wrong one is found", func() bool {
+		return regexp.MustCompile(`column \d+ of slot \d+ has \d+ cells, its block \d+ blobs`).MatchString(b.saidOf("wrong"))
+	})
+	d.SetPeer("right", n.status(source))
+	n.wantHead(empty)
+	n.wantDropped(b, "wrong")
+	if said := b.saidOf("right"); said != "[]" {
+		t.Errorf("of the right one it is said %q", said)
 	}
 }
 
