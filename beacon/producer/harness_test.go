@@ -117,7 +117,7 @@ func (w *world) nextBegun() Begun {
 	select {
 	case b := <-w.begun:
 		return b
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		w.t.Fatal("no payload is begun ahead")
 		return Begun{}
 	}
