@@ -182,6 +182,11 @@ func (n *benchNode) hearSlot(b *testing.B, c *benchChain, peers []*wirePeer) (hi
 	}
 	sending.Wait()
 	if have != float64(len(votes)) {
+		for name, count := range n.counters() { // what became of the others
+			if count > 0 && strings.Contains(name, `topic="beacon_attestation"`) {
+				b.Logf("%6.0f  %s", count, name)
+			}
+		}
 		b.Fatalf("%.0f of %d votes were accepted within four slots", have, len(votes))
 	}
 	b.Logf("%6d votes accepted, the last one %.1f s into their slot", len(votes), time.Since(begin).Seconds())
