@@ -272,6 +272,20 @@ func (n *network) wantDropped(b *book, want ...string) {
 	}
 }
 
+// wantBlameless checks that nothing is said of peers but that they were slow, as everybody is on a machine with much else to do.
+func (n *network) wantBlameless(b *book, ids ...string) {
+	n.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range ids {
+		for _, reason := range b.mu.said[id] {
+			if !strings.Contains(reason, ": no answer in ") {
+				n.t.Errorf("of %s it is said %q", id, reason)
+			}
+		}
+	}
+}
+
 func (b *book) saidOf(peer string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
