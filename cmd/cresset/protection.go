@@ -142,17 +142,9 @@ func (f *protectionFlags) registerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "register [PUBKEY...]",
 		Short: "Register keys that have signed nothing yet: some, or those of all keystores; the others stay as they are",
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			keys, err := keysOf(args)
-			if err != nil {
-				return err
-			}
-			s, err := f.open(cmd)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.Close()) }()
-			if len(args) == 0 {
+		RunE: f.withKeys(func(cmd *cobra.Command, s *protection.Store, keys []types.BLSPubkey) error {
+			if len(keys) == 0 {
+				var err error
 				if keys, err = f.keys(); err != nil {
 					return err
 				}
@@ -177,7 +169,7 @@ func (f *protectionFlags) registerCommand() *cobra.Command {
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d keys were registered, %d were before\n", len(keys), len(known))
 			return err
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
@@ -249,21 +241,28 @@ func keysOf(args []string) ([]types.BLSPubkey, error) {
 	return keys, nil
 }
 
+// withKeys runs what a command does with the record and with the keys that its arguments name.
+func (f *protectionFlags) withKeys(run func(*cobra.Command, *protection.Store, []types.BLSPubkey) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) (err error) {
+		keys, err := keysOf(args)
+		if err != nil {
+			return err
+		}
+		s, err := f.open(cmd)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		return run(cmd, s, keys)
+	}
+}
+
 func (f *protectionFlags) exportCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "export [PUBKEY...]",
 		Short: "Write an interchange file (EIP-3076) of some keys or of all",
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			keys, err := keysOf(args)
-			if err != nil {
-				return err
-			}
-			s, err := f.open(cmd)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.Close()) }()
+		RunE: f.withKeys(func(cmd *cobra.Command, s *protection.Store, keys []types.BLSPubkey) error {
 			if output == "" {
 				return exportTo(s, cmd.OutOrStdout(), keys)
 			}
@@ -272,7 +271,7 @@ func (f *protectionFlags) exportCommand() *cobra.Command {
 				return err
 			}
 			return keystore.WriteSecretFile(output, []byte(text.String()))
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&output, "output", "", "new file to write to (default: standard output)")
 	return cmd
@@ -290,16 +289,7 @@ func (f *protectionFlags) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [PUBKEY...]",
 		Short: "Print the highest block and attestation of some keys or of all",
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			keys, err := keysOf(args)
-			if err != nil {
-				return err
-			}
-			s, err := f.open(cmd)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.Close()) }()
+		RunE: f.withKeys(func(cmd *cobra.Command, s *protection.Store, keys []types.BLSPubkey) error {
 			marks, err := s.Marks(keys...)
 			if err != nil {
 				return err
@@ -312,6 +302,6 @@ func (f *protectionFlags) showCommand() *cobra.Command {
 				return errors.Join(out.Flush(), inputError(fmt.Errorf("%d of %d keys are not registered", len(keys)-len(marks), len(keys))))
 			}
 			return out.Flush()
-		},
+		}),
 	}
 }
