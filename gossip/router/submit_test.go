@@ -154,24 +154,33 @@ func TestWhatARuleHoldsAgainstABlockIsTheError(t *testing.T) {
 	}
 }
 
-// A block that came without its data waits for it; the block handed in again with its columns brings them, here and to others.
-func TestAKnownBlockThatBringsNewDataGetsItSent(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, specOf(t, params.Fulu))
+// withoutData hands a block with a blob in to the first of two nodes without its columns, which ColumnsOf makes for any block with that blob.
+func withoutData(t *testing.T) (w *world, a, b *node, block *types.SignedBeaconBlock, tip simnet.Tip, columnsOf func(*types.SignedBeaconBlock) []*types.DataColumnSidecar) {
+	t.Helper()
+	w = newWorld(t, specOf(t, params.Fulu))
 	setup, err := trustedSetup()
 	check(t, err)
-	a, b := w.node(0, 1), w.node(0, 1)
+	a, b = w.node(0, 1), w.node(0, 1)
 	w.joinColumns(a, b, 0, 1)
 	blob, commitment, err := simnet.Blob(setup, 1)
 	check(t, err)
-	block, tip := w.block(w.net.Genesis(), 1, simnet.Content{Commitments: []types.KZGCommitment{commitment}})
+	block, tip = w.block(w.net.Genesis(), 1, simnet.Content{Commitments: []types.KZGCommitment{commitment}})
 	w.at(1, 100)
-	var notImported *NotImportedError
-	if err := a.router.SubmitBlock(context.Background(), Proposal{Block: block}); !errors.As(err, &notImported) || !errors.Is(err, chain.ErrDataMissing) {
+	if err := a.router.SubmitBlock(context.Background(), Proposal{Block: block}); !errors.As(err, new(*NotImportedError)) || !errors.Is(err, chain.ErrDataMissing) {
 		t.Fatalf("error is %v, want that the data is missing", err)
 	}
-	columns, err := w.net.Columns(setup, block, blob)
-	check(t, err)
+	return w, a, b, block, tip, func(of *types.SignedBeaconBlock) []*types.DataColumnSidecar {
+		columns, err := w.net.Columns(setup, of, blob)
+		check(t, err)
+		return columns
+	}
+}
+
+// A block that came without its data waits for it; the block handed in again with its columns brings them, here and to others.
+func TestAKnownBlockThatBringsNewDataGetsItSent(t *testing.T) {
+	t.Parallel()
+	w, a, b, block, tip, columnsOf := withoutData(t)
+	columns := columnsOf(block)
 	data := func() (Data, error) { return Data{Columns: columns}, nil }
 	check(t, a.router.SubmitBlock(context.Background(), Proposal{Block: block, Data: data}))
 	if a.chain.Snapshot().Head.Root != tip.Root {
@@ -191,26 +200,13 @@ func TestAKnownBlockThatBringsNewDataGetsItSent(t *testing.T) {
 // A block's root says nothing of its signature: a known block that is handed in with another one is not sent, nor are its columns.
 func TestAKnownBlockWithAWrongSignatureIsNotSent(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, specOf(t, params.Fulu))
-	setup, err := trustedSetup()
-	check(t, err)
-	a, b := w.node(0, 1), w.node(0, 1)
-	w.joinColumns(a, b, 0, 1)
-	blob, commitment, err := simnet.Blob(setup, 1)
-	check(t, err)
-	block, tip := w.block(w.net.Genesis(), 1, simnet.Content{Commitments: []types.KZGCommitment{commitment}})
-	w.at(1, 100)
-	var notImported *NotImportedError
-	if err := a.router.SubmitBlock(context.Background(), Proposal{Block: block}); !errors.As(err, &notImported) {
-		t.Fatalf("error is %v, want that the data is missing", err)
-	}
+	w, a, _, block, tip, columnsOf := withoutData(t)
 	other, _ := w.block(w.net.Genesis(), 1, simnet.Content{Graffiti: "other"})
 	wrong := *block
 	wrong.Signature = other.Signature
-	columns, err := w.net.Columns(setup, &wrong, blob)
-	check(t, err)
+	columns := columnsOf(&wrong)
 	pooled := a.pooled()
-	err = a.router.SubmitBlock(context.Background(), Proposal{Block: &wrong, Data: func() (Data, error) { return Data{Columns: columns}, nil }})
+	err := a.router.SubmitBlock(context.Background(), Proposal{Block: &wrong, Data: func() (Data, error) { return Data{Columns: columns}, nil }})
 	if !errors.Is(err, bls.ErrSignature) {
 		t.Fatalf("error is %v, want that the signature is wrong", err)
 	}

@@ -26,9 +26,7 @@ func TestAnEmptyNodeSyncsFromGenesis(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := newNetwork(t, name)
-			source, empty := n.node("source", nil), n.node("empty", nil)
-			n.grow(source)
-			n.serve(source, nil)
+			source, empty := n.whole("source"), n.node("empty", nil)
 			d, b := n.drive(empty, nil)
 			d.SetPeer("source", n.status(source))
 			n.wantHead(empty)
@@ -67,9 +65,7 @@ func (n *network) finalizedBlock(epoch types.Epoch) int {
 func TestACheckpointIsFollowedForwardsAndBackwards(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, "fulu")
-	source := n.node("source", nil)
-	n.grow(source)
-	n.serve(source, nil)
+	source := n.whole("source")
 	at := n.finalizedBlock(10)
 	fresh := n.node("fresh", n.checkpoint(at))
 	d, b := n.drive(fresh, nil)
@@ -100,9 +96,7 @@ func TestACheckpointIsFollowedForwardsAndBackwards(t *testing.T) {
 func TestBadPeersDoNotKeepANodeFromSyncing(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, "fulu")
-	source, empty := n.node("right", nil), n.node("empty", nil)
-	n.grow(source)
-	n.serve(source, nil)
+	source, empty := n.whole("right"), n.node("empty", nil)
 	stall := func(ctx context.Context, _ *reqresp.Call) error { <-ctx.Done(); return ctx.Err() }
 	other := func(name string, f reqresp.Handler) {
 		n.serve(&node{source.Chain, name, source.store}, func(h map[reqresp.Method]reqresp.Handler) {
@@ -154,9 +148,7 @@ func TestBadPeersDoNotKeepANodeFromSyncing(t *testing.T) {
 func TestUnknownParentsAndMissingColumnsAreLookedUp(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, "fulu")
-	source, behind := n.node("source", nil), n.node("behind", nil)
-	n.grow(source)
-	n.serve(source, nil)
+	source, behind := n.whole("source"), n.node("behind", nil)
 	n.growTo(behind, len(n.r.Blocks)-7)
 	d, b := n.drive(behind, nil)
 	status := n.status(source)
@@ -174,9 +166,7 @@ func TestUnknownParentsAndMissingColumnsAreLookedUp(t *testing.T) {
 func TestAVoteForAnUnknownBlockHasItLookedUp(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, "fulu")
-	source, behind := n.node("source", nil), n.node("behind", nil)
-	n.grow(source)
-	n.serve(source, nil)
+	source, behind := n.whole("source"), n.node("behind", nil)
 	n.growTo(behind, len(n.r.Blocks)-7)
 	d, _ := n.drive(behind, nil)
 	status := n.status(source)
@@ -210,9 +200,7 @@ func TestSyncGoesOnHoweverLittleRoomThereIs(t *testing.T) {
 func TestASurveyHoldsNothing(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, "fulu")
-	source, behind := n.node("source", nil), n.node("behind", nil)
-	n.grow(source)
-	n.serve(source, nil)
+	source, behind := n.whole("source"), n.node("behind", nil)
 	n.growTo(behind, len(n.r.Blocks)-40)
 	d, _ := n.drive(behind, func(cfg *Config) { cfg.BatchBytes = 1 })
 	d.SetPeer("source", n.status(source))
@@ -244,9 +232,7 @@ func TestOnlyWhatAllElseWaitsForGoesBeyondTheBound(t *testing.T) {
 func TestABlockWithTooManyBlobsIsNotTaken(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, "fulu")
-	source, empty := n.node("right", nil), n.node("empty", nil)
-	n.grow(source)
-	n.serve(source, nil)
+	source, empty := n.whole("right"), n.node("empty", nil)
 	n.serve(&node{source.Chain, "wrong", source.store}, func(h map[reqresp.Method]reqresp.Handler) {
 		h[reqresp.BlocksByRangeV2] = reqresp.On(func(ctx context.Context, call *reqresp.Call, r *reqresp.BlocksByRange) error {
 			for _, signed := range n.r.Blocks {
@@ -274,9 +260,7 @@ func TestABlockWithTooManyBlobsIsNotTaken(t *testing.T) {
 func TestAColumnWithAnotherNumberOfCellsIsRefused(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, "fulu")
-	source, empty := n.node("right", nil), n.node("empty", nil)
-	n.grow(source)
-	n.serve(source, nil)
+	source, empty := n.whole("right"), n.node("empty", nil)
 	n.serve(&node{source.Chain, "wrong", source.store}, func(h map[reqresp.Method]reqresp.Handler) {
 		h[reqresp.ColumnsByRangeV1] = reqresp.On(func(ctx context.Context, call *reqresp.Call, r *reqresp.ColumnsByRange) error {
 			for slot := r.StartSlot; uint64(slot-r.StartSlot) < r.Count; slot++ {
@@ -332,9 +316,7 @@ func TestTheDriverEndsHoweverMuchIsUnderWay(t *testing.T) {
 func TestWhatLostEventsToldIsLookedFor(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, "fulu")
-	source, behind := n.node("source", nil), n.node("behind", nil)
-	n.grow(source)
-	n.serve(source, nil)
+	source, behind := n.whole("source"), n.node("behind", nil)
 	n.growTo(behind, len(n.r.Blocks)-7)
 	outcome, err := behind.ImportBlock(context.Background(), n.r.Head(), chain.Gossip) // nobody hears of what it lacks
 	check(t, err)
@@ -367,9 +349,7 @@ func (e disbeliever) NewPayload(_ context.Context, _ params.Fork, r *transition.
 func TestAnInvalidPayloadIsHeldAgainstNobody(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, "fulu")
-	source := n.node("source", nil)
-	n.grow(source)
-	n.serve(source, nil)
+	source := n.whole("source")
 	blocks := n.r.Blocks
 
 	const at = 60

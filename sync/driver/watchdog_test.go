@@ -45,6 +45,11 @@ func (c *complaints) Write(b []byte) (int, error) {
 	return c.out.Write(b)
 }
 
+// take has a driver complain here.
+func (c *complaints) take(cfg *Config) {
+	cfg.Log = slog.New(slog.NewTextHandler(c, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
 // about counts the warnings with some words.
 func (c *complaints) about(words string) int {
 	c.mu.Lock()
@@ -68,17 +73,13 @@ func watched(d *Driver, after time.Duration) {
 func TestAnImportThatStandsStillIsToldAndWaitedFor(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, "fulu")
-	source := n.node("source", nil)
-	n.grow(source)
-	n.serve(source, nil)
+	source := n.whole("source")
 	asked := make(chan struct{})
 	e := frozen{asked: sync.OnceFunc(func() { close(asked) }), goOn: make(chan struct{})}
 	n.engine = e
 	empty := n.node("empty", nil)
 	var said complaints
-	d, b := n.drive(empty, func(c *Config) {
-		c.Log = slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	})
+	d, b := n.drive(empty, said.take)
 	d.SetPeer("source", n.status(source))
 	<-asked
 	watched(d, runStill-time.Minute)
@@ -116,9 +117,7 @@ func TestARunThatStandsStillIsBegunAnew(t *testing.T) {
 		}
 	})
 	var said complaints
-	d, _ := n.drive(empty, func(c *Config) {
-		c.Log = slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	})
+	d, _ := n.drive(empty, said.take)
 	d.SetPeer("source", n.status(source))
 	<-asked
 	watched(d, runStill+time.Minute)

@@ -119,6 +119,15 @@ func (n *network) node(name string, anchor *chain.Anchor) *node {
 	return &node{c, name, db}
 }
 
+// whole starts a node that has the recorded chain and serves it.
+func (n *network) whole(name string) *node {
+	n.t.Helper()
+	of := n.node(name, nil)
+	n.grow(of)
+	n.serve(of, nil)
+	return of
+}
+
 // grow imports the recorded chain.
 func (n *network) grow(to *node) {
 	n.t.Helper()
