@@ -115,6 +115,7 @@ func TestABaseThatIsGoneIsLeftOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, params.Fulu, func(cfg *Config) { cfg.BaseEpochs = 1 })
 	tip, votes := w.grow(w.net.Genesis(), nil, 1, 40)
+	w.until("the base follows", func() bool { return w.persist.base.Load().key.Root == w.Snapshot().Finalized.Root }) // or the persister would be at it beside this
 	base := w.persist.base.Load().key
 	gone := &finalJob{state: store.StateKey{Root: types.Root{1}, Slot: base.Slot + 16}, canonical: []slotRoot{{base.Slot, base.Root}}}
 	check(t, w.persist.followFinality(gone))
